@@ -1,0 +1,217 @@
+"""The current state of every simulated object, by account and type.
+
+What belongs here: keeping objects as the world writes them, in creation order, so that the wire
+can list, filter and serialise them quickly. What does not: Stripe's list semantics, expansion,
+stripping of fields (``wire/``) and every decision about what objects exist (``world/``).
+
+An object is kept as its serialised bytes: `put` takes a snapshot, so a caller may go on changing
+its own dict, and a million objects cost their JSON size and no more. A type whose objects are too
+many even for that is attached as a `LazySequence` that renders objects on demand.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+import orjson
+
+# The fields by which the wire filters lists; kept beside the bytes so that no filter has to parse.
+INDEXED_FIELDS: dict[str, tuple[str, ...]] = {
+    "balance_transaction": ("type", "currency", "source", "payout"),
+    "charge": ("customer", "payment_intent", "transfer_group"),
+    "credit_note": ("customer", "invoice"),
+    "customer": ("email", "test_clock"),
+    "dispute": ("charge", "payment_intent"),
+    "event": ("type",),
+    "invoice": ("customer", "status", "collection_method", "subscription", "due_date"),
+    "invoice_payment": ("invoice", "status", "payment"),
+    "payment_intent": ("customer",),
+    "price": ("active", "currency", "product", "type", "lookup_key", "recurring"),
+    "product": ("active", "shippable", "url"),
+    "refund": ("charge", "payment_intent"),
+    "subscription": ("customer", "status", "collection_method", "prices", "test_clock"),
+}
+
+
+class LazySequence(Protocol):
+    """Objects of one type of one account, in creation order, rendered when somebody asks."""
+
+    def __len__(self) -> int:
+        """How many objects there are; may grow while the world advances."""
+
+    def created(self, index: int) -> int:
+        """Unix seconds of the object at `index`; never decreases with the index."""
+
+    def id(self, index: int) -> str:
+        """The id of the object at `index`."""
+
+    def index(self, object_id: str) -> int | None:
+        """Where the object with this id is, or None."""
+
+    def render(self, index: int) -> dict[str, Any]:
+        """The whole current object at `index`."""
+
+
+class Entry:
+    """One stored object: its serialised state and the few values that lists filter by."""
+
+    __slots__ = ("created", "fields", "id", "raw", "sequence", "view")
+
+    def __init__(self, object_id: str, created: int, sequence: int) -> None:
+        self.id = object_id
+        self.created = created
+        self.sequence = sequence
+        self.raw = b""
+        self.fields: tuple[Any, ...] = ()
+        # The bytes of the default (unexpanded) answer; filled in by the wire, dropped by `put`.
+        self.view: bytes | None = None
+
+    def __lt__(self, other: "Entry") -> bool:
+        return (self.created, self.sequence) < (other.created, other.sequence)
+
+    def load(self) -> dict[str, Any]:
+        """The whole object as a fresh dict."""
+        loaded: dict[str, Any] = orjson.loads(self.raw)
+        return loaded
+
+
+class Shelf:
+    """All objects of one type of one account, in creation order (`created`, then arrival)."""
+
+    def __init__(self, object_type: str) -> None:
+        self.object_type = object_type
+        self.by_id: dict[str, Entry] = {}
+        self.order: list[Entry] = []
+        self.deleted: dict[str, dict[str, Any]] = {}
+        self.lazy: LazySequence | None = None
+        # Grows with every change: whoever caches something about this shelf compares it.
+        self.version = 0
+
+    def put(self, obj: dict[str, Any], sequence: int) -> None:
+        """Store or replace one object; an object that was deleted comes back."""
+        object_id = obj["id"]
+        created = int(obj.get("created") or 0)
+        entry = self.by_id.get(object_id)
+        if entry is not None and entry.created != created:
+            del self.order[bisect_left(self.order, entry)]
+            entry = None
+        if entry is None:
+            entry = Entry(object_id, created, sequence)
+            self.by_id[object_id] = entry
+            if self.order and entry < self.order[-1]:
+                insort(self.order, entry)
+            else:
+                self.order.append(entry)
+        entry.raw = orjson.dumps(obj)
+        entry.fields = indexed_values(self.object_type, obj)
+        entry.view = None
+        self.deleted.pop(object_id, None)
+        self.version += 1
+
+    def delete(self, object_id: str) -> None:
+        """Take the object out of the lists and remember that it once was."""
+        entry = self.by_id.pop(object_id, None)
+        if entry is not None:
+            del self.order[bisect_left(self.order, entry)]
+        self.deleted[object_id] = {"id": object_id, "object": self.object_type, "deleted": True}
+        self.version += 1
+
+
+def indexed_values(object_type: str, obj: dict[str, Any]) -> tuple[Any, ...]:
+    """The values of `INDEXED_FIELDS` of one object, in that order."""
+    return tuple(_indexed_value(obj, field) for field in INDEXED_FIELDS.get(object_type, ()))
+
+
+def _indexed_value(obj: dict[str, Any], field: str) -> Any:
+    """One filterable value; three fields are not simply a property of their name."""
+    if field == "subscription":
+        parent = obj.get("parent") or {}
+        return (parent.get("subscription_details") or {}).get("subscription")
+    if field == "prices":
+        items = (obj.get("items") or {}).get("data") or []
+        return tuple(item["price"]["id"] for item in items if item.get("price"))
+    if field == "recurring":
+        recurring = obj.get("recurring") or {}
+        return (recurring.get("interval"), recurring.get("usage_type"), recurring.get("meter"))
+    if field == "payment":
+        payment = obj.get("payment") or {}
+        return (payment.get("type"), payment.get(payment.get("type", "")))
+    return obj.get(field)
+
+
+class ObjectStore:
+    """Every object of every account. One writer (the world), one reader (the wire), one thread."""
+
+    def __init__(self) -> None:
+        self._shelves: dict[tuple[str, str], Shelf] = {}
+        self._sequence = 0
+
+    def put(self, account_id: str, obj: dict[str, Any]) -> None:
+        """Store the current state of an object; its type is ``obj["object"]``.
+
+        Args:
+            account_id: The account that owns it.
+            obj: The object, complete: references are ids, nested lists are whole, fields that
+                Stripe only sends when expanded are present. Copied, so the caller may reuse it.
+        """
+        self._sequence += 1
+        self.shelf(account_id, obj["object"]).put(obj, self._sequence)
+
+    def delete(self, account_id: str, object_type: str, object_id: str) -> None:
+        """Remove an object from the lists; by id it answers ``deleted: true`` from now on."""
+        self.shelf(account_id, object_type).delete(object_id)
+
+    def get(self, account_id: str, object_type: str, object_id: str) -> dict[str, Any] | None:
+        """The object, its tombstone when it was deleted, or None when it never existed."""
+        shelf = self.shelf(account_id, object_type)
+        entry = shelf.by_id.get(object_id)
+        if entry is not None:
+            return entry.load()
+        tombstone = shelf.deleted.get(object_id)
+        if tombstone is not None:
+            return dict(tombstone)
+        if shelf.lazy is not None:
+            index = shelf.lazy.index(object_id)
+            if index is not None:
+                return shelf.lazy.render(index)
+        return None
+
+    def scan(self, account_id: str, object_type: str) -> Iterable[dict[str, Any]]:
+        """Every object of a type that is not deleted, oldest first."""
+        shelf = self.shelf(account_id, object_type)
+        yield from self._scan_lazy(shelf)
+        for entry in list(shelf.order):
+            if shelf.lazy is None or shelf.lazy.index(entry.id) is None:
+                yield entry.load()
+
+    def attach(self, account_id: str, object_type: str, sequence: LazySequence) -> None:
+        """Serve a type from a lazy sequence.
+
+        Objects that are `put` beside it override the rendered object of the same id; those with
+        new ids count as newer than everything in the sequence.
+        """
+        shelf = self.shelf(account_id, object_type)
+        shelf.lazy = sequence
+        shelf.version += 1
+
+    def shelf(self, account_id: str, object_type: str) -> Shelf:
+        """The shelf of one type of one account, made when first asked for."""
+        shelf = self._shelves.get((account_id, object_type))
+        if shelf is None:
+            shelf = self._shelves[account_id, object_type] = Shelf(object_type)
+        return shelf
+
+    def types(self, account_id: str) -> list[str]:
+        """The types that this account has a shelf for, sorted."""
+        return sorted(kind for account, kind in self._shelves if account == account_id)
+
+    @staticmethod
+    def _scan_lazy(shelf: Shelf) -> Iterator[dict[str, Any]]:
+        """The rendered objects, with overrides and deletions applied."""
+        for index in range(len(shelf.lazy) if shelf.lazy is not None else 0):
+            assert shelf.lazy is not None
+            object_id = shelf.lazy.id(index)
+            if object_id in shelf.deleted:
+                continue
+            entry = shelf.by_id.get(object_id)
+            yield entry.load() if entry is not None else shelf.lazy.render(index)
