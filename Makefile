@@ -1,0 +1,52 @@
+# Every target works on a machine that has only Python 3.11 or later, and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help setup demo up test test-long check docs lock clean
+
+help: ## Say what each target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
+
+setup: $(INSTALLED) ## Install into .venv
+
+# The lock holds every package with its hash, so nothing is resolved at install (--no-deps).
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Installing into $(VENV) (once; about two minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(INSTALLED) ## Connect a simulated account, import 90 days, show the numbers beside the truth
+	@$(BIN)/dashtray demo
+
+up: $(INSTALLED) ## Run the service in the foreground
+	@$(BIN)/dashtray up
+
+test: $(INSTALLED) ## Run all tests but the long suite
+	@$(BIN)/python -m pytest -m "not long"
+
+test-long: $(INSTALLED) ## Run the long suite
+	@$(BIN)/python -m pytest -m long
+
+check: $(INSTALLED) ## Lint, types, import borders, unit tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project/models dbt_project/macros dbt_project/tests
+	@$(BIN)/python -m pytest -q -m "not e2e and not long"
+
+docs: $(INSTALLED) ## Build the dbt docs site as one static page
+	@$(BIN)/dashtray docs
+
+lock: ## Compile requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --universal --python-version 3.11 --group dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+
+clean: ## Remove what was installed and built, not the data in .dashtray
+	rm -rf $(VENV) build *.egg-info dbt_project/target

@@ -1,0 +1,121 @@
+"""dbt in this process: one build, its events one by one, its connections closed after.
+
+Starting dbt as a command costs more than half a minute on two cores (it is imported and the
+project parsed again); here it is imported while the network is busy and handed a parsed
+manifest. What the events mean to Dagster is in `dbt_assets.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.dbt_manifest import DBT_PROJECT_DIR
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+
+class DbtBuildFailed(Exception):  # noqa: N818 - reads as the sentence it is
+    """A model or a test of the dbt build failed; the message names each one."""
+
+
+class DbtBuild:
+    """A dbt project that is ready to build.
+
+    Construction imports dbt and reads the parsed manifest (a few seconds): do it on another
+    thread while something else waits for the network.
+    """
+
+    def __init__(self, prepared_target: Path, project_dir: Path = DBT_PROJECT_DIR) -> None:
+        from dbt.contracts.graph.manifest import Manifest
+        from dbt.parser.manifest import extended_mashumuro_decoder
+
+        packed = (prepared_target / "partial_parse.msgpack").read_bytes()
+        # dbt's own reading of this file parses everything anew when the warehouse's path
+        # differs from the one at parse time; nothing in the project depends on that path.
+        self._manifest: Manifest = Manifest.from_msgpack(
+            packed, decoder=extended_mashumuro_decoder
+        )
+        self._project_dir = project_dir
+
+    def events(
+        self, warehouse: Path, work_dir: Path, selection: Sequence[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """Run `dbt build` and yield dbt's structured events while it runs.
+
+        The caller holds the warehouse lock. When the iterator ends, or is closed, dbt's
+        connections to the warehouse are closed: DuckDB keeps the file locked otherwise.
+
+        Args:
+            warehouse: The DuckDB file to build in.
+            work_dir: Folder for compiled SQL and dbt's log; made if it is not there.
+            selection: Node selectors; empty means the whole project.
+
+        Yields:
+            Each event as a dictionary with `info` and `data`, as in dbt's JSON log.
+
+        Raises:
+            DbtBuildFailed: At least one node failed, or dbt could not start.
+        """
+        from dbt.cli.main import dbtRunner
+        from dbt_common.events.base_types import EventMsg
+        from google.protobuf.json_format import MessageToDict
+
+        work_dir.mkdir(parents=True, exist_ok=True)
+        os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
+        events: queue.SimpleQueue[EventMsg | None] = queue.SimpleQueue()
+        arguments = [
+            "--quiet",
+            "build",
+            f"--project-dir={self._project_dir}",
+            f"--profiles-dir={self._project_dir}",
+            f"--target-path={work_dir}",
+            f"--log-path={work_dir}",
+            "--log-level-file=none",
+            "--no-write-json",
+            *(["--select", *selection] if selection else []),
+        ]
+        outcome: list[Any] = []
+
+        def build() -> None:
+            try:
+                runner = dbtRunner(manifest=self._manifest, callbacks=[events.put])
+                outcome.append(runner.invoke(arguments))
+            finally:
+                _close_connections()
+                events.put(None)
+
+        worker = threading.Thread(target=build, name="dbt-build")
+        worker.start()
+        try:
+            while (event := events.get()) is not None:
+                yield MessageToDict(event, preserving_proto_field_name=True)
+        finally:
+            worker.join()
+        _raise_for(outcome[0] if outcome else None)
+
+
+def _close_connections() -> None:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+
+
+def _raise_for(outcome: Any) -> None:
+    if outcome is None:
+        raise DbtBuildFailed("dbt stopped before it began; see the run's log.")
+    if outcome.success:
+        return
+    if outcome.exception is not None:
+        raise DbtBuildFailed(f"dbt could not build: {outcome.exception}")
+    failed = [
+        f"{node.node.name}: {' '.join((node.message or node.status).split())}"
+        for node in outcome.result
+        if node.status in {"error", "fail", "runtime error"}
+    ]
+    raise DbtBuildFailed(f"{len(failed)} dbt nodes failed. " + " | ".join(failed[:10]))
