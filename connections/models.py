@@ -1,0 +1,269 @@
+"""The tables of schema `connections`, typed.
+
+Rows only: what may happen to them is in `accounts`, `oauth`, `tokens`, `requests` and `syncs`. A
+change here needs a migration in `migrations/versions` (a test compares the two).
+All times are UTC with time zone.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SCHEMA = "connections"
+
+
+class AccountStatus(StrEnum):
+    """Where an account stands. Only `connected` accounts are synced.
+
+    "Importing" is no status: it is a connected account without `first_import_finished_at`.
+    """
+
+    CONNECTED = "connected"
+    PAUSED = "paused"
+    """The operator stopped its schedule; credentials are kept."""
+    REVOKED = "revoked"
+    """Stripe said that access was withdrawn; tokens are deleted, data are kept."""
+    DISCONNECTED = "disconnected"
+    """We let go of it; tokens are deleted, data are kept."""
+
+
+class AuthKind(StrEnum):
+    """How calls for an account are authorised (docs/stripe.md, "Connecting")."""
+
+    APP_OAUTH = "app_oauth"
+    CONNECT_OAUTH = "connect_oauth"
+    API_KEY_ENV = "api_key_env"
+
+
+class CredentialPurpose(StrEnum):
+    """What a stored credential is for; part of what its ciphertext is bound to."""
+
+    ACCESS_TOKEN = "access_token"
+    REFRESH_TOKEN = "refresh_token"
+
+
+class RequestKind(StrEnum):
+    """Why a sync was asked for."""
+
+    FIRST_IMPORT = "first_import"
+    MANUAL = "manual"
+    WEBHOOK = "webhook"
+    TICK = "tick"
+    REIMPORT = "reimport"
+
+
+class RequestStatus(StrEnum):
+    """What became of a request: queued → claimed → running → done or failed; or refused."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+class SyncOutcome(StrEnum):
+    """How one account's part of a run ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    REVOKED = "revoked"
+
+
+class Base(DeclarativeBase):
+    """Base of the tables; constraint names are fixed, so that migrations can name them."""
+
+    metadata = MetaData(
+        schema=SCHEMA,
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        },
+    )
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
+        datetime: DateTime(timezone=True),
+        str: Text,
+        int: BigInteger,
+    }
+
+
+def _words(enum: type[StrEnum], name: str) -> Enum:
+    """A text column that takes the enum's values only.
+
+    Not Postgres's own enum type: adding a value to that cannot be rolled back in a transaction.
+    """
+    return Enum(
+        enum,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=None,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Account(Base):
+    """One connected Stripe account, also after it has left."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint(
+            "(auth_kind = 'api_key_env') = (api_key_env IS NOT NULL)", name="api_key_env_named"
+        ),
+        CheckConstraint("consecutive_failures >= 0", name="failures_not_negative"),
+    )
+
+    account_id: Mapped[str] = mapped_column(primary_key=True)
+    """Stripe's id, `acct_…`."""
+    display_name: Mapped[str | None]
+    tier: Mapped[str]
+    """A name of `tiers.TIERS`."""
+    status: Mapped[AccountStatus] = mapped_column(_words(AccountStatus, "status"))
+    auth_kind: Mapped[AuthKind] = mapped_column(_words(AuthKind, "auth_kind"))
+    api_key_env: Mapped[str | None]
+    """Name of the environment variable that holds the key; never its value."""
+    scope: Mapped[str | None]
+    """The permissions that Stripe granted, in its words."""
+    livemode: Mapped[bool]
+    api_base: Mapped[str]
+    """The server it was connected at; calls for the account only ever go there."""
+    connect_base: Mapped[str]
+    """Likewise for Connect's OAuth host."""
+    default_currency: Mapped[str | None]
+    stripe_timezone: Mapped[str | None]
+    """The dashboard's time zone as Stripe reports it, if readable."""
+    reporting_timezone: Mapped[str | None]
+    """The operator's override; None = Stripe's, else UTC (docs/metrics.md §0)."""
+    connected_at: Mapped[datetime]
+    """Of the last (re)connection."""
+    created_at: Mapped[datetime]
+    """Of the first connection."""
+    first_import_finished_at: Mapped[datetime | None]
+    last_attempt_at: Mapped[datetime | None]
+    """When the last sync began, whatever became of it."""
+    last_success_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    consecutive_failures: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+
+    @property
+    def day_timezone(self) -> str:
+        """The IANA name of the time zone in which this account's days are counted."""
+        return self.reporting_timezone or self.stripe_timezone or "UTC"
+
+
+class Credential(Base):
+    """One encrypted token of one account."""
+
+    __tablename__ = "credentials"
+    __table_args__ = (UniqueConstraint("account_id", "purpose"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.account_id", ondelete="CASCADE"))
+    purpose: Mapped[CredentialPurpose] = mapped_column(_words(CredentialPurpose, "purpose"))
+    key_id: Mapped[str]
+    nonce: Mapped[bytes] = mapped_column(LargeBinary)
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    stored_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    """None = does not expire (Connect's access token)."""
+
+
+class OAuthState(Base):
+    """One authorisation on its way: made when a person is sent to Stripe, used up on return."""
+
+    __tablename__ = "oauth_states"
+
+    state_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """SHA-256 of the state's random part: the table alone does not let anyone finish it."""
+    browser_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    """SHA-256 of the browser's nonce (a cookie)."""
+    flow: Mapped[AuthKind] = mapped_column(_words(AuthKind, "flow"))
+    tier: Mapped[str | None]
+    """For a new account; an account that is there keeps its own when None."""
+    expected_account: Mapped[str | None]
+    """On a reconnection, the only account that may come back."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SyncRequest(Base):
+    """One wish for a sync, accepted or refused, and what became of it."""
+
+    __tablename__ = "sync_requests"
+    __table_args__ = (
+        Index(
+            "ix_sync_requests_open",
+            "status",
+            "not_before",
+            postgresql_where=text("status IN ('queued', 'claimed', 'running')"),
+        ),
+        Index("ix_sync_requests_quota", "account_id", "kind", "quota_day"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.account_id", ondelete="CASCADE"))
+    kind: Mapped[RequestKind] = mapped_column(_words(RequestKind, "kind"))
+    status: Mapped[RequestStatus] = mapped_column(_words(RequestStatus, "status"))
+    requested_at: Mapped[datetime]
+    quota_day: Mapped[date | None]
+    """The account's own day that a manual request counts on."""
+    attempt: Mapped[int] = mapped_column(server_default=text("1"), default=1)
+    not_before: Mapped[datetime]
+    """A retry waits until then."""
+    claim_id: Mapped[str | None]
+    """The batch it was handed out in; a stable key for the run that will serve it."""
+    claimed_at: Mapped[datetime | None]
+    run_id: Mapped[str | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class SyncRun(Base):
+    """One account's part of one run. At most one per account is unfinished."""
+
+    __tablename__ = "sync_runs"
+    __table_args__ = (
+        Index(
+            "uq_sync_runs_unfinished",
+            "account_id",
+            unique=True,
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+        Index("ix_sync_runs_account_started", "account_id", "started_at"),
+    )
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(
+        ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True
+    )
+    kind: Mapped[RequestKind] = mapped_column(_words(RequestKind, "kind"))
+    owner: Mapped[str]
+    """The process that does the work, so that a dead one's claim can be told (`owners`)."""
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[SyncOutcome | None] = mapped_column(_words(SyncOutcome, "outcome"))
+    rows: Mapped[int | None]
+    requests: Mapped[int | None]
+    error: Mapped[str | None]

@@ -1,0 +1,232 @@
+"""Settings: read once from the environment, checked, then passed on explicitly.
+
+Every setting of the project that more than one part needs is here; an unusable value raises
+`SettingsError` at once instead of falling back in silence.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from connections.errors import SettingsError
+from connections.secret import Secret
+
+DEFAULT_HOME = ".dashtray"
+STRIPE_API_BASE = "https://api.stripe.com"
+STRIPE_CONNECT_BASE = "https://connect.stripe.com"
+STRIPE_MARKETPLACE_BASE = "https://marketplace.stripe.com"
+
+
+class OAuthFlow(StrEnum):
+    """Which of Stripe's two OAuth flows new accounts connect through (docs/stripe.md)."""
+
+    APP = "app"
+    CONNECT = "connect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked. `repr` shows no secret.
+
+    Attributes:
+        home: `DASHTRAY_HOME`, absolute; all state of the deployment lives under it.
+        database_url: `DATABASE_URL`, or None for the embedded server.
+        stripe_api_base: `STRIPE_API_BASE`, without a trailing slash, as all the bases.
+        stripe_connect_base: `STRIPE_CONNECT_BASE`.
+        stripe_marketplace_base: `STRIPE_MARKETPLACE_BASE`.
+        stripe_client_id: `STRIPE_CLIENT_ID` of the app or platform.
+        stripe_secret_key: `STRIPE_SECRET_KEY` of the app or platform.
+        stripe_oauth: `DASHTRAY_STRIPE_OAUTH`.
+        encryption_key: `DASHTRAY_ENCRYPTION_KEY`: base64 of 32 bytes; several, separated by
+            commas, make a key ring whose first encrypts.
+        encryption_key_file: `DASHTRAY_ENCRYPTION_KEY_FILE`: the same, one per line.
+    """
+
+    home: Path
+    database_url: Secret | None = None
+    stripe_api_base: str = STRIPE_API_BASE
+    stripe_connect_base: str = STRIPE_CONNECT_BASE
+    stripe_marketplace_base: str = STRIPE_MARKETPLACE_BASE
+    stripe_client_id: str | None = None
+    stripe_secret_key: Secret | None = None
+    stripe_oauth: OAuthFlow = OAuthFlow.APP
+    encryption_key: Secret | None = None
+    encryption_key_file: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read and check the settings; make the home directory if it is missing.
+
+        Args:
+            environment: the variables to read; the process's own by default.
+
+        Raises:
+            SettingsError: a value cannot be used; names the variable.
+        """
+        env = os.environ if environment is None else environment
+
+        def text(name: str) -> str | None:
+            value = env.get(name, "").strip()
+            return value or None
+
+        def secret(name: str) -> Secret | None:
+            value = text(name)
+            return None if value is None else Secret(value)
+
+        if text("DASHTRAY_ENCRYPTION_KEY") and text("DASHTRAY_ENCRYPTION_KEY_FILE"):
+            raise SettingsError(
+                "DASHTRAY_ENCRYPTION_KEY and DASHTRAY_ENCRYPTION_KEY_FILE are both set: "
+                "unset one of them."
+            )
+        key_file = text("DASHTRAY_ENCRYPTION_KEY_FILE")
+        return cls(
+            home=usable_home(text("DASHTRAY_HOME") or DEFAULT_HOME),
+            database_url=_database_url(secret("DATABASE_URL")),
+            stripe_api_base=checked_base(
+                "STRIPE_API_BASE", text("STRIPE_API_BASE") or STRIPE_API_BASE
+            ),
+            stripe_connect_base=checked_base(
+                "STRIPE_CONNECT_BASE", text("STRIPE_CONNECT_BASE") or STRIPE_CONNECT_BASE
+            ),
+            stripe_marketplace_base=checked_base(
+                "STRIPE_MARKETPLACE_BASE",
+                text("STRIPE_MARKETPLACE_BASE") or STRIPE_MARKETPLACE_BASE,
+            ),
+            stripe_client_id=text("STRIPE_CLIENT_ID"),
+            stripe_secret_key=secret("STRIPE_SECRET_KEY"),
+            stripe_oauth=_oauth_flow(text("DASHTRAY_STRIPE_OAUTH")),
+            encryption_key=secret("DASHTRAY_ENCRYPTION_KEY"),
+            encryption_key_file=None if key_file is None else Path(key_file).expanduser(),
+        )
+
+    @property
+    def postgres_dir(self) -> Path:
+        """The embedded Postgres server's files."""
+        return self.home / "postgres"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Key files; only the owner may look into it."""
+        return self.home / "keys"
+
+    @property
+    def default_key_file(self) -> Path:
+        """The key that is made when none is configured."""
+        return self.keys_dir / "credentials.key"
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The one DuckDB warehouse."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def warehouse_lock_path(self) -> Path:
+        """The lock file of the warehouse's one writer."""
+        return self.home / "warehouse.lock"
+
+    @property
+    def published_dir(self) -> Path:
+        """The published marts, the only files that readers open."""
+        return self.home / "published"
+
+    @property
+    def runs_dir(self) -> Path:
+        """Working directories of runs (dlt packages on their way to the warehouse)."""
+        return self.home / "runs"
+
+    @property
+    def dagster_dir(self) -> Path:
+        """Dagster's own home."""
+        return self.home / "dagster"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Logs of the service's processes."""
+        return self.home / "logs"
+
+
+def usable_home(value: str) -> Path:
+    """The home directory, made if missing, absolute, writable.
+
+    Raises:
+        SettingsError: it cannot be made, entered or written.
+    """
+    home = Path(value).expanduser().absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"DASHTRAY_HOME={home} cannot be used as a directory: {error.strerror}. "
+            "Set it to a directory that this user may write."
+        ) from None
+    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"DASHTRAY_HOME={home} cannot be read and written by this user. "
+            "Change its permissions or set DASHTRAY_HOME to another directory."
+        )
+    return home.resolve()
+
+
+def is_loopback_host(host: str | None) -> bool:
+    """Whether a URL's host is this machine itself."""
+    if host is None:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_base(name: str, value: str) -> str:
+    """A base URL without its trailing slash: https, or http to loopback.
+
+    Keys and tokens are sent there, so plain http is refused for anything but this machine.
+
+    Raises:
+        SettingsError: it is something else; names the variable.
+    """
+    try:
+        parts = urlsplit(value)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError(f"{name}={value} is not a URL: {error}.") from None
+    if parts.username or parts.password:
+        raise SettingsError(f"{name} must not carry a user name or password: remove it.")
+    if not host or parts.query or parts.fragment:
+        raise SettingsError(f"{name}={value} must look like https://host or http://127.0.0.1:port.")
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback_host(host)):
+        return value.rstrip("/")
+    raise SettingsError(
+        f"{name}={value} is refused: keys travel over https only "
+        "(plain http is allowed to 127.0.0.1 and localhost)."
+    )
+
+
+def _database_url(value: Secret | None) -> Secret | None:
+    if value is None:
+        return None
+    scheme = value.reveal().split("://", 1)[0]
+    if scheme not in {"postgres", "postgresql", "postgresql+psycopg2"}:
+        # The value may hold a password: only its scheme is shown, and only if there is one.
+        shown = f"begins with {scheme}://" if "://" in value.reveal() else "is not a URL"
+        raise SettingsError(
+            f"DATABASE_URL {shown}. It must look like postgresql://user:password@host:5432/name; "
+            "unset it to use the embedded Postgres."
+        )
+    return value
+
+
+def _oauth_flow(value: str | None) -> OAuthFlow:
+    try:
+        return OAuthFlow(value or OAuthFlow.APP)
+    except ValueError:
+        raise SettingsError(
+            f"DASHTRAY_STRIPE_OAUTH={value} is unknown. Choose one of: "
+            f"{', '.join(flow.value for flow in OAuthFlow)}."
+        ) from None
