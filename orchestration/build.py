@@ -1,0 +1,49 @@
+"""`build_definitions`: everything that Dagster loads, with seams for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dagster import AssetKey, AssetsDefinition, Definitions, with_source_code_references
+
+from connections.settings import Settings
+from orchestration.dbt_assets import build_dbt_assets
+from orchestration.extract import payment_history
+from orchestration.jobs import sync_job
+from orchestration.published import ACCOUNT_SYNC, build_published
+from orchestration.raw import raw_stripe
+from orchestration.resources import Accounts, Warehouse
+from orchestration.schedules import build_schedules
+from orchestration.sensors import sync_requests
+
+MARTS_GROUP = "marts"
+
+
+def build_definitions(home: Path | None = None, **resources: Any) -> Definitions:
+    """Make a fresh set of definitions.
+
+    Args:
+        home: `DASHTRAY_HOME`; the environment's if None.
+        **resources: Replacements of `accounts` and `warehouse`.
+
+    Returns:
+        Definitions of one code location.
+    """
+    dbt_models = build_dbt_assets(home or Settings.from_environment().home)
+    published = build_published(_marts(dbt_models))
+    return Definitions(
+        assets=[
+            *with_source_code_references([payment_history, raw_stripe, published]),
+            dbt_models,
+            ACCOUNT_SYNC,
+        ],
+        jobs=[sync_job],
+        schedules=build_schedules(),
+        sensors=[sync_requests],
+        resources={"accounts": Accounts(), "warehouse": Warehouse(), **resources},
+    )
+
+
+def _marts(dbt_models: AssetsDefinition) -> list[AssetKey]:
+    return [spec.key for spec in dbt_models.specs if spec.group_name == MARTS_GROUP]

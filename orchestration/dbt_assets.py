@@ -1,0 +1,128 @@
+"""The dbt models as Dagster assets, their tests as asset checks.
+
+What dbt's nodes are called and how they look in the UI is said here; how dbt is run is in
+`dbt_runner.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dagster import (
+    AssetCheckResult,
+    AssetExecutionContext,
+    AssetsDefinition,
+    MetadataValue,
+    Output,
+)
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+from orchestration.dbt_manifest import DBT_PROJECT_DIR, load_manifest_json, prepared_target
+from orchestration.dbt_runner import DbtBuildFailed
+from orchestration.resources import Warehouse
+from orchestration.warehouse_lock import WAREHOUSE_POOL
+
+
+class LayerTranslator(DagsterDbtTranslator):
+    """Groups each model by its layer: staging, intermediate or marts."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """Return the folder under `models/` that the node lies in."""
+        fully_qualified_name: list[str] = dbt_resource_props["fqn"]
+        if dbt_resource_props["resource_type"] == "seed":
+            return "seeds"
+        return fully_qualified_name[1] if len(fully_qualified_name) > 2 else None
+
+
+TRANSLATOR = LayerTranslator(
+    settings=DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_code_references=True)
+)
+
+
+def build_dbt_assets(home: Path, project_dir: Path = DBT_PROJECT_DIR) -> AssetsDefinition:
+    """Make the asset definition of the whole dbt project.
+
+    Args:
+        home: `DASHTRAY_HOME`, where the prepared manifest lives.
+        project_dir: The dbt project's folder.
+
+    Returns:
+        One multi-asset with an asset per model and a check per test.
+    """
+    target = prepared_target(home, project_dir)
+    manifest = load_manifest_json(target)
+    project = DbtProject(
+        project_dir=project_dir, profiles_dir=project_dir, target_path=target.resolve()
+    )
+
+    @dbt_assets(
+        manifest=manifest,
+        name="dbt_models",
+        project=project,
+        dagster_dbt_translator=TRANSLATOR,
+        pool=WAREHOUSE_POOL,
+    )
+    def dbt_models(
+        context: AssetExecutionContext, warehouse: Warehouse
+    ) -> Iterator[Output[None] | AssetCheckResult]:
+        """Build every model and run every test in one dbt invocation."""
+        finished: list[dict[str, Any]] = []
+        failure: DbtBuildFailed | None = None
+        report = warehouse.report(context.run_id)
+        with (
+            report.phase("dbt"),
+            warehouse.scratch(context.run_id) as scratch,
+            warehouse.locked(context.log.info),
+        ):
+            try:
+                for event in warehouse.dbt_build().events(warehouse.file, scratch):
+                    if event["info"]["level"] in {"warn", "error"}:
+                        context.log.warning(event["info"]["msg"])
+                    finished.append(event)
+            except DbtBuildFailed as error:
+                failure = error
+            rows = count_rows(warehouse.file)
+        for event in finished:
+            message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+            for dagster_event in message.to_default_asset_events(
+                manifest, TRANSLATOR, context, project=project
+            ):
+                if isinstance(dagster_event, Output):
+                    context.add_output_metadata(
+                        _table_metadata(manifest, message, rows), dagster_event.output_name
+                    )
+                yield dagster_event  # type: ignore[misc]
+        if failure:
+            raise failure
+
+    return dbt_models
+
+
+def count_rows(warehouse: Path) -> dict[tuple[str, str], int]:
+    """Return the number of rows of each table of the warehouse by (schema, name).
+
+    DuckDB answers `count(*)` from the tables' headers, so this reads no data.
+    """
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables()"
+        ).fetchall()
+        counts = {}
+        for schema, name in tables:
+            relation = connection.table(f'"{schema}"."{name}"')
+            counts[schema, name] = len(relation)
+        return counts
+
+
+def _table_metadata(
+    manifest: Mapping[str, Any],
+    message: DbtCoreCliEventMessage,
+    rows: Mapping[tuple[str, str], int],
+) -> dict[str, MetadataValue[Any] | int]:
+    node = manifest["nodes"][message.raw_event["data"]["node_info"]["unique_id"]]
+    count = rows.get((node["schema"], node["alias"]))
+    return {} if count is None else {"dagster/row_count": count}

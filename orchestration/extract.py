@@ -1,0 +1,183 @@
+"""The first step of a sync: read Stripe, without the warehouse.
+
+Which accounts a run is about, what is asked of each, and what becomes of an account that
+fails. How Stripe is read is in `dlt_sources`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    BackfillPolicy,
+    Config,
+    Failure,
+    MaterializeResult,
+    asset,
+)
+from pydantic import Field
+from sqlalchemy.engine import Engine
+
+from connections.accounts import get_account, list_accounts
+from connections.models import Account, AccountStatus, RequestKind, SyncOutcome
+from connections.settings import Settings
+from connections.syncs import begin_sync, record_outcome
+from connections.tokens import AccessProvider
+from connections.vault import open_vault
+from orchestration.partitions import HISTORY_DAYS
+from orchestration.resources import Accounts, Warehouse
+
+EXTRACT_KEY = ["stripe", "payment_history"]
+
+
+class SyncConfig(Config):
+    """What a run is asked to do. The defaults are those of a backfill begun in the UI."""
+
+    accounts: list[str] = Field(
+        default=[], description="Account ids (acct_…). Empty: every connected account."
+    )
+    kind: RequestKind = Field(
+        default=RequestKind.REIMPORT,
+        description=(
+            "reimport: list the run's days of payment history again, beside the changes; "
+            "first_import: everything, as for a new account; "
+            "tick, manual, webhook: only what changed since the last sync."
+        ),
+    )
+    claim_id: str | None = Field(
+        default=None, description="The batch of sync requests that this run serves."
+    )
+
+
+@asset(
+    key=EXTRACT_KEY,
+    partitions_def=HISTORY_DAYS,
+    backfill_policy=BackfillPolicy.single_run(),
+    group_name="extract",
+    kinds={"stripe", "dlt"},
+)
+def payment_history(
+    context: AssetExecutionContext,
+    config: SyncConfig,
+    accounts: Accounts,
+    warehouse: Warehouse,
+) -> MaterializeResult[None]:
+    """UTC days of payment history that were read from Stripe.
+
+    Reads all accounts of the run side by side and leaves their rows as load packages beside
+    the warehouse. State (customers, subscriptions, products, prices, coupons) is read whole
+    on a first import and by its changes afterwards, whatever the days. A backfill over any
+    range of days lists the charges, refunds, disputes and invoices of those days again.
+    """
+    from dlt_sources.stripe import Progress, extract_accounts
+
+    warehouse.prepare_dbt()
+    report = warehouse.report(context.run_id)
+    with accounts.engine() as engine, report.phase("extract"):
+        settings = accounts.settings()
+        tasks = _tasks(context, config, engine, settings, warehouse)
+
+        def on_progress(progress: Progress) -> None:
+            report.stream(
+                progress.account_id, progress.stream, progress.phase, progress.objects
+            )
+
+        extraction = extract_accounts(
+            tasks, work_dir=warehouse.packages, run_id=context.run_id, on_progress=on_progress
+        )
+        failures: dict[str, str] = {}
+        for outcome in extraction.outcomes.values():
+            if outcome.status == "ok":
+                continue
+            failures[outcome.account_id] = outcome.error or outcome.status
+            record_outcome(
+                engine,
+                context.run_id,
+                outcome.account_id,
+                SyncOutcome(outcome.status),
+                requests=outcome.requests,
+                error=outcome.error,
+            )
+    for account_id, error in failures.items():
+        context.log.error(f"{account_id}: {error}")
+    metadata: dict[str, Any] = {
+        "accounts": len(tasks),
+        "accounts_failed": len(failures),
+        "requests": sum(outcome.requests for outcome in extraction.outcomes.values()),
+        "rows": sum(sum(outcome.rows.values()) for outcome in extraction.outcomes.values()),
+        "network_seconds": round(extraction.network_seconds, 2),
+    }
+    if tasks and len(failures) == len(tasks):
+        raise Failure(
+            description="No account could be read. "
+            + " | ".join(f"{account}: {error}" for account, error in failures.items()),
+            metadata=metadata,
+            allow_retries=False,
+        )
+    return MaterializeResult(metadata=metadata)
+
+
+def _tasks(
+    context: AssetExecutionContext,
+    config: SyncConfig,
+    engine: Engine,
+    settings: Settings,
+    warehouse: Warehouse,
+) -> list[Any]:
+    from dlt_sources.stripe import AccountTask, read_cursors
+
+    begun = begin_sync(
+        engine,
+        context.run_id,
+        [account.account_id for account in _wanted(engine, config.accounts)],
+        config.kind,
+        claim_id=config.claim_id,
+    )
+    for account_id, reason in begun.skipped.items():
+        context.log.warning(f"{account_id} is left out of this run: {reason}")
+    imported = [account.account_id for account in begun.accounts if _was_imported(account)]
+    cursors = {}
+    if imported and config.kind is not RequestKind.FIRST_IMPORT:
+        # The cursors lie beside the data that they describe, so the writer is waited for. A
+        # first import has none and does not wait.
+        with warehouse.locked(context.log.info):
+            cursors = read_cursors(warehouse.file, imported)
+    access = AccessProvider(engine, settings, open_vault(settings, engine))
+    days = _days(context) if config.kind is RequestKind.REIMPORT else None
+    return [
+        AccountTask(
+            account_id=account.account_id,
+            authorise=_authorise(access, account.account_id),
+            api_base=account.api_base,
+            cursor=cursors.get(account.account_id),
+            days=days,
+            reporting_timezone=account.reporting_timezone,
+        )
+        for account in begun.accounts
+    ]
+
+
+def _wanted(engine: Engine, account_ids: list[str]) -> list[Account]:
+    if account_ids:
+        return [get_account(engine, account_id) for account_id in account_ids]
+    return [
+        account
+        for account in list_accounts(engine)
+        if account.status is AccountStatus.CONNECTED
+    ]
+
+
+def _was_imported(account: Account) -> bool:
+    return account.first_import_finished_at is not None
+
+
+def _authorise(access: AccessProvider, account_id: str) -> Callable[[], Mapping[str, str]]:
+    return access.for_account(account_id).headers
+
+
+def _days(context: AssetExecutionContext) -> tuple[date, date]:
+    window = context.partition_time_window
+    return window.start.date(), (window.end - timedelta(days=1)).date()

@@ -1,0 +1,69 @@
+"""The one job, and how a run of it is asked for.
+
+A schedule, a sensor, the command line and a person at the UI all run the same job; they
+differ in the accounts, the kind and the days they ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dagster import AssetSelection, PartitionKeyRange, define_asset_job, in_process_executor
+
+from connections.models import RequestKind
+from orchestration.extract import EXTRACT_KEY
+from orchestration.partitions import HISTORY_DAYS, first_import_range, today
+from orchestration.published import ACCOUNT_SYNC
+
+SYNC_JOB_NAME = "sync"
+
+#: Dagster's names for "this run covers these partitions".
+_RANGE_START_TAG = "dagster/asset_partition_range_start"
+_RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+sync_job = define_asset_job(
+    SYNC_JOB_NAME,
+    selection=AssetSelection.all() - AssetSelection.assets(ACCOUNT_SYNC.key),
+    partitions_def=HISTORY_DAYS,
+    description="Read Stripe, load, build the models, publish: for any number of accounts.",
+    # One process per run: a process per step would start Python, dlt and dbt again and again.
+    executor_def=in_process_executor,
+)
+
+
+def sync_run_config(
+    account_ids: Sequence[str], kind: RequestKind, claim_id: str | None = None
+) -> dict[str, Any]:
+    """Return the job's run configuration.
+
+    Args:
+        account_ids: Accounts to sync; must not be empty, since "none" means "all" to the job.
+        kind: Why, which also says how much is read.
+        claim_id: The batch of requests that the run serves.
+    """
+    if not account_ids:
+        raise ValueError("A sync needs at least one account.")
+    op_config = {"accounts": list(account_ids), "kind": kind.value, "claim_id": claim_id}
+    return {"ops": {"__".join(EXTRACT_KEY): {"config": op_config}}}
+
+
+def sync_run_tags(kind: RequestKind, priority: int = 0) -> dict[str, str]:
+    """Return the tags that say which days a run covers and how urgent it is.
+
+    A first import covers the last 90 days, everything else what is happening today.
+
+    Args:
+        kind: Why the run is wanted.
+        priority: The tier's; smaller is earlier, as in the table of tiers.
+    """
+    days: PartitionKeyRange = (
+        first_import_range() if kind is RequestKind.FIRST_IMPORT else today()
+    )
+    return {
+        _RANGE_START_TAG: days.start,
+        _RANGE_END_TAG: days.end,
+        # Dagster's queue starts larger numbers earlier.
+        "dagster/priority": str(-priority),
+        "dashtray/kind": kind.value,
+    }

@@ -1,0 +1,92 @@
+"""The second step of a sync: load packages into the warehouse's raw tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetSpec,
+    MaterializeResult,
+    multi_asset,
+)
+
+from connections.syncs import syncs_of_run
+from dlt_sources.stripe.streams import DATASET, STREAMS, SYNCS_TABLE
+from orchestration.extract import EXTRACT_KEY
+from orchestration.resources import Accounts, Warehouse
+from orchestration.warehouse_lock import WAREHOUSE_POOL
+
+SYNCS_KEY = AssetKey([DATASET, SYNCS_TABLE])
+FAILURES_CHECK = "no_account_failed"
+
+
+def _specs() -> list[AssetSpec]:
+    tables = {
+        stream.name: (
+            f"One row per reading of one Stripe `{stream.object_type}` object, as Stripe "
+            f"sent it (`{stream.path}`)."
+        )
+        for stream in STREAMS
+    }
+    tables[SYNCS_TABLE] = (
+        "One row per finished sync of one account: its cursor, and the moment by Stripe's "
+        "clock that the account's numbers describe."
+    )
+    return [
+        AssetSpec(
+            key=[DATASET, table],
+            deps=[AssetKey(EXTRACT_KEY)],
+            group_name="raw",
+            kinds={"dlt", "duckdb"},
+            description=description,
+        )
+        for table, description in tables.items()
+    ]
+
+
+@multi_asset(
+    name="raw_stripe",
+    specs=_specs(),
+    check_specs=[
+        AssetCheckSpec(
+            FAILURES_CHECK,
+            asset=SYNCS_KEY,
+            description="Every account of the run could be read from Stripe.",
+        )
+    ],
+    pool=WAREHOUSE_POOL,
+)
+def raw_stripe(
+    context: AssetExecutionContext, accounts: Accounts, warehouse: Warehouse
+) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+    """Load what the run extracted, and what earlier, killed runs left behind."""
+    from dlt_sources.stripe import load_extraction
+
+    report = warehouse.report(context.run_id)
+    with report.phase("load"), warehouse.locked(context.log.info):
+        loaded = load_extraction(warehouse.packages, warehouse=warehouse.file)
+    if loaded.runs and set(loaded.runs) != {context.run_id}:
+        context.log.info(f"Loaded what these runs had left: {', '.join(loaded.runs)}")
+    for spec in _specs():
+        yield MaterializeResult(
+            asset_key=spec.key,
+            metadata={"rows_loaded": loaded.rows.get(spec.key.path[-1], 0)},
+        )
+    with accounts.engine() as engine:
+        failed = {
+            sync.account_id: sync.error or str(sync.outcome)
+            for sync in syncs_of_run(engine, context.run_id)
+            if sync.outcome is not None
+        }
+    yield AssetCheckResult(
+        check_name=FAILURES_CHECK,
+        asset_key=SYNCS_KEY,
+        passed=not failed,
+        severity=AssetCheckSeverity.WARN,
+        metadata=failed,
+    )

@@ -1,0 +1,70 @@
+"""One schedule per tier that has a cadence: a tick is one run over the accounts due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from dagster import (
+    DefaultScheduleStatus,
+    RunRequest,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SkipReason,
+    schedule,
+)
+
+from connections.models import RequestKind
+from connections.syncs import due_accounts
+from connections.tiers import Tier, scheduled_tiers
+from orchestration.jobs import sync_job, sync_run_config, sync_run_tags
+from orchestration.resources import Accounts
+
+
+def cron_of(cadence: timedelta) -> str:
+    """Write a cadence as a cron expression.
+
+    Args:
+        cadence: A whole number of minutes that divides the hour, or of hours that divides
+            the day.
+
+    Raises:
+        ValueError: Cron cannot say it.
+    """
+    minutes, rest = divmod(cadence, timedelta(minutes=1))
+    if not rest and 0 < minutes < 60 and 60 % minutes == 0:
+        return f"*/{minutes} * * * *"
+    hours, rest = divmod(cadence, timedelta(hours=1))
+    if not rest and 0 < hours < 24 and 24 % hours == 0:
+        return f"0 */{hours} * * *"
+    raise ValueError(f"A cadence of {cadence} cannot be written as a cron expression.")
+
+
+def build_schedules() -> Sequence[ScheduleDefinition]:
+    """Return a schedule for each entry of the table of tiers that has a cadence."""
+    return [_schedule_of(tier) for tier in scheduled_tiers()]
+
+
+def _schedule_of(tier: Tier) -> ScheduleDefinition:
+    assert tier.cadence is not None  # noqa: S101 - `scheduled_tiers` returns no other
+
+    @schedule(
+        name=f"{tier.name}_tier",
+        cron_schedule=cron_of(tier.cadence),
+        job=sync_job,
+        default_status=DefaultScheduleStatus.RUNNING,
+        execution_timezone="UTC",
+        description=f"Syncs the accounts of the {tier.name} tier, every {tier.cadence}.",
+    )
+    def tick(context: ScheduleEvaluationContext, accounts: Accounts) -> RunRequest | SkipReason:
+        with accounts.engine() as engine:
+            due = due_accounts(engine, tier.name)
+        if not due:
+            return SkipReason(f"No account of the {tier.name} tier is due.")
+        return RunRequest(
+            run_key=f"{tier.name}-{context.scheduled_execution_time:%Y%m%dT%H%M}",
+            run_config=sync_run_config([account.account_id for account in due], RequestKind.TICK),
+            tags={**sync_run_tags(RequestKind.TICK, tier.priority), "dashtray/tier": tier.name},
+        )
+
+    return tick
