@@ -117,7 +117,7 @@ def _words(enum: type[StrEnum], name: str) -> Enum:
         name=name,
         native_enum=False,
         create_constraint=True,
-        length=None,
+        length=16,
         values_callable=lambda members: [member.value for member in members],
     )
 
@@ -252,6 +252,7 @@ class SyncRun(Base):
             postgresql_where=text("finished_at IS NULL"),
         ),
         Index("ix_sync_runs_account_started", "account_id", "started_at"),
+        CheckConstraint("(finished_at IS NULL) = (outcome IS NULL)", name="finished_with_outcome"),
     )
 
     run_id: Mapped[str] = mapped_column(primary_key=True)

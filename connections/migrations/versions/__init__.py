@@ -1,0 +1,1 @@
+"""One file per migration step, in the order of their `down_revision`."""
