@@ -19,17 +19,34 @@ import orjson
 INDEXED_FIELDS: dict[str, tuple[str, ...]] = {
     "balance_transaction": ("type", "currency", "source", "payout"),
     "charge": ("customer", "payment_intent", "transfer_group"),
-    "credit_note": ("customer", "invoice"),
+    "credit_note": ("customer", "invoice", "customer_account"),
     "customer": ("email", "test_clock"),
     "dispute": ("charge", "payment_intent"),
-    "event": ("type",),
-    "invoice": ("customer", "status", "collection_method", "subscription", "due_date"),
+    "event": ("type", "pending_webhooks"),
+    "invoice": (
+        "customer",
+        "status",
+        "collection_method",
+        "subscription",
+        "due_date",
+        "customer_account",
+    ),
     "invoice_payment": ("invoice", "status", "payment"),
-    "payment_intent": ("customer",),
+    "payment_intent": ("customer", "customer_account"),
     "price": ("active", "currency", "product", "type", "lookup_key", "recurring"),
     "product": ("active", "shippable", "url"),
     "refund": ("charge", "payment_intent"),
-    "subscription": ("customer", "status", "collection_method", "prices", "test_clock"),
+    "subscription": (
+        "customer",
+        "status",
+        "collection_method",
+        "prices",
+        "test_clock",
+        "automatic_tax",
+        "current_period_start",
+        "current_period_end",
+        "customer_account",
+    ),
 }
 
 
@@ -123,19 +140,19 @@ def indexed_values(object_type: str, obj: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _indexed_value(obj: dict[str, Any], field: str) -> Any:
-    """One filterable value; three fields are not simply a property of their name."""
+    """One filterable value; some are not simply the property of that name."""
     if field == "subscription":
         parent = obj.get("parent") or {}
         return (parent.get("subscription_details") or {}).get("subscription")
-    if field == "prices":
+    if field == "automatic_tax":
+        return (obj.get("automatic_tax") or {}).get("enabled")
+    if field in ("prices", "current_period_start", "current_period_end"):
         items = (obj.get("items") or {}).get("data") or []
-        return tuple(item["price"]["id"] for item in items if item.get("price"))
-    if field == "recurring":
-        recurring = obj.get("recurring") or {}
-        return (recurring.get("interval"), recurring.get("usage_type"), recurring.get("meter"))
-    if field == "payment":
-        payment = obj.get("payment") or {}
-        return (payment.get("type"), payment.get(payment.get("type", "")))
+        if field == "prices":
+            return [item["price"]["id"] for item in items if item.get("price")]
+        return [item.get(field) for item in items]
+    if field in ("recurring", "payment"):
+        return obj.get(field) or {}
     return obj.get(field)
 
 
@@ -176,6 +193,13 @@ class ObjectStore:
                 return shelf.lazy.render(index)
         return None
 
+    def exists(self, account_id: str, object_type: str, object_id: str) -> bool:
+        """Whether the object exists or did before it was deleted."""
+        shelf = self.shelf(account_id, object_type)
+        if object_id in shelf.by_id or object_id in shelf.deleted:
+            return True
+        return shelf.lazy is not None and shelf.lazy.index(object_id) is not None
+
     def scan(self, account_id: str, object_type: str) -> Iterable[dict[str, Any]]:
         """Every object of a type that is not deleted, oldest first."""
         shelf = self.shelf(account_id, object_type)
@@ -208,8 +232,9 @@ class ObjectStore:
     @staticmethod
     def _scan_lazy(shelf: Shelf) -> Iterator[dict[str, Any]]:
         """The rendered objects, with overrides and deletions applied."""
-        for index in range(len(shelf.lazy) if shelf.lazy is not None else 0):
-            assert shelf.lazy is not None
+        if shelf.lazy is None:
+            return
+        for index in range(len(shelf.lazy)):
             object_id = shelf.lazy.id(index)
             if object_id in shelf.deleted:
                 continue

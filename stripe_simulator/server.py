@@ -1,0 +1,104 @@
+"""The server: a world, its clock and its three faces (API, OAuth, control) behind one port.
+
+What belongs here: putting the parts together and routing by the first part of the path. Options
+and signals are in ``__main__``.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from stripe_simulator.consent import AccountChoice
+from stripe_simulator.control import PREFIX, Control, Truth, describe_accounts
+from stripe_simulator.oauth import OAuth
+from stripe_simulator.store import ObjectStore
+from stripe_simulator.wire.app import StripeApi
+from stripe_simulator.wire.auth import PLATFORM_CLIENT_ID, Credentials, derive
+from stripe_simulator.wire.clock import VirtualClock
+from stripe_simulator.wire.endpoints import ENDPOINTS
+from stripe_simulator.wire.http import Request, Response
+
+ALL_PERMISSIONS = frozenset(endpoint.permission for endpoint in ENDPOINTS)
+
+
+@dataclass
+class Options:
+    """What can be set about a server, beyond its world."""
+
+    seed: str = "1"
+    redirect_uris: list[str] = field(default_factory=list)
+    app_permissions: frozenset[str] = ALL_PERMISSIONS
+
+
+class Simulator:
+    """A running Stripe without a socket: `handle` answers requests."""
+
+    def __init__(
+        self, world: Any, truth: Truth, store: ObjectStore, clock: VirtualClock, options: Options
+    ) -> None:
+        """Wrap a world.
+
+        Args:
+            world: What ``build_world`` returned: has `now`, `advance(to)`, `accounts`.
+            truth: The ledger's question: ``truth(world, account_id, first_day, last_day)``.
+            store: The store that the world writes to.
+            clock: The virtual clock; the world is advanced to it before each request.
+            options: The rest.
+        """
+        self._world = world
+        self._clock = clock
+        livemode = any(getattr(account, "livemode", False) for account in world.accounts)
+        self.credentials = Credentials(clock, options.seed, livemode)
+        for account in world.accounts:
+            self.credentials.add_account_key(account.id)
+        self.webhook_secret = "whsec_" + derive(options.seed, "webhooks", 32)
+        self.api = StripeApi(store, self.credentials, clock, self.tick)
+        self.oauth = OAuth(
+            self.credentials,
+            clock,
+            self._choices,
+            options.redirect_uris,
+            options.app_permissions,
+        )
+        self._control = Control(
+            world, truth, store, clock, self.credentials, self.oauth, self.api, self.tick
+        )
+
+    def tick(self) -> None:
+        """Let the world catch up with the clock."""
+        now = self._clock.now()
+        if now > self._world.now:
+            self._world.advance(now)
+
+    def handle(self, request: Request) -> Response:
+        """Answer any request."""
+        if request.path.startswith(PREFIX):
+            return self._control.handle(request)
+        if "oauth" in request.path:
+            answer = self.oauth.handle(request)
+            if answer is not None:
+                answer.headers["Date"] = self._clock.http_date()
+                return answer
+        return self.api.handle(request)
+
+    def ready(self, url: str) -> dict[str, Any]:
+        """What a client needs in order to use this server."""
+        return {
+            "url": url,
+            "client_id": PLATFORM_CLIENT_ID,
+            "secret_key": self.credentials.platform.secret,
+            "webhook_secret": self.webhook_secret,
+            "accounts": describe_accounts(self._world.accounts, self.credentials),
+        }
+
+    def _choices(self) -> list[AccountChoice]:
+        """The accounts as the consent page offers them."""
+        return [
+            AccountChoice(account.id, account.name, account.default_currency)
+            for account in self._world.accounts
+        ]
+
+
+def machine_now() -> int:
+    """The machine's clock in whole seconds."""
+    return int(time.time())

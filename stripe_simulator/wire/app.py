@@ -1,0 +1,233 @@
+"""One request in, one answer out: the order in which Stripe looks at things.
+
+What belongs here: dispatch. Credentials, parameters, lists, rendering, limits and faults each have
+a module of their own; this one calls them in turn.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from stripe_simulator.store import Entry, ObjectStore
+from stripe_simulator.wire import errors, lists, parameters
+from stripe_simulator.wire.auth import PLATFORM_ACCOUNT, Access, Credentials
+from stripe_simulator.wire.clock import VirtualClock
+from stripe_simulator.wire.endpoints import ENDPOINTS, NOUNS, Endpoint
+from stripe_simulator.wire.http import Request, Response
+from stripe_simulator.wire.rendering import Tree, expansion_tree, render
+
+API_VERSION = "2026-05-27.dahlia"
+NO_TREE: Tree = {}
+
+
+@dataclass
+class RequestLog:
+    """How often which endpoint was asked, and how it answered."""
+
+    endpoints: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    def add(self, method: str, template: str, status: int) -> None:
+        """Count one answered request."""
+        self.endpoints[f"{method} {template}"] += 1
+        self.statuses[str(status)] += 1
+
+
+class StripeApi:
+    """The read side of ``/v1``."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        credentials: Credentials,
+        clock: VirtualClock,
+        tick: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._credentials = credentials
+        self._clock = clock
+        # Lets the world catch up with the clock before a request looks at it.
+        self._tick = tick
+        self.log = RequestLog()
+        self._routes = {endpoint.path: endpoint for endpoint in ENDPOINTS}
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request to ``/v1``, errors included."""
+        self._tick()
+        request_id = "req_" + secrets.token_hex(7)
+        template = request.path
+        try:
+            endpoint, object_id = self._route(request)
+            template = endpoint.path
+            body = self._answer(request, endpoint, object_id)
+            response = Response(200, body)
+        except errors.StripeError as error:
+            response = Response(error.status, error.body(request_id), dict(error.headers))
+        self.log.add(request.method, template, response.status)
+        response.headers["Date"] = self._clock.http_date()
+        response.headers["Request-Id"] = request_id
+        response.headers["Stripe-Version"] = API_VERSION
+        return response
+
+    def _route(self, request: Request) -> tuple[Endpoint, str]:
+        """The endpoint of a path, and the id in it ("" when it has none)."""
+        object_id = ""
+        endpoint = self._routes.get(request.path)
+        if endpoint is None:
+            parts = request.path.split("/")
+            if len(parts) > 3 and parts[3]:
+                object_id = parts[3]
+                parts[3] = "{id}"
+                endpoint = self._routes.get("/".join(parts))
+        if endpoint is None or request.method != "GET":
+            # Authentication comes first on Stripe, even for paths that do not exist.
+            self._credentials.authenticate(request.headers)
+            raise errors.unrecognized_url(request.method, request.path)
+        return endpoint, object_id
+
+    def _answer(self, request: Request, endpoint: Endpoint, object_id: str) -> bytes:
+        """The body of a good answer.
+
+        Raises:
+            StripeError: For everything else.
+        """
+        access = self._credentials.authenticate(request.headers)
+        version = request.headers.get("stripe-version", API_VERSION)
+        if version != API_VERSION:
+            raise errors.invalid_version(version)
+        self._credentials.require(access, endpoint.permission)
+        values = parameters.read(request.query, endpoint.parameters)
+        self._check_references(access.account_id, endpoint, values)
+        in_list = endpoint.kind in ("list", "nested", "items")
+        tree = NO_TREE
+        if "expand" in values:
+            tree = expansion_tree(values["expand"], endpoint.object_type, in_list)
+        if endpoint.kind == "list":
+            return self._list(access.account_id, endpoint, values, tree)
+        if endpoint.kind == "account":
+            return self._account(access, object_id, tree)
+        if endpoint.kind == "retrieve":
+            return self._retrieve(access.account_id, endpoint, object_id, tree)
+        parent_id = object_id or values["subscription"]
+        return self._nested(access.account_id, endpoint, parent_id, values, tree, request)
+
+    def _check_references(
+        self, account_id: str, endpoint: Endpoint, values: dict[str, Any]
+    ) -> None:
+        """Filters by an object's id need the object to exist, or to have existed."""
+        for name, value in values.items():
+            target = endpoint.parameters[name].refers_to
+            if target is not None and not self._store.exists(account_id, target, value):
+                raise errors.resource_missing(NOUNS.get(target, target), value, name, 400)
+
+    def _list(
+        self, account_id: str, endpoint: Endpoint, values: dict[str, Any], tree: Tree
+    ) -> bytes:
+        """A page of a collection."""
+        shelf = self._store.shelf(account_id, endpoint.object_type)
+        oldest = self._event_horizon(endpoint)
+        entries, has_more = lists.page(shelf, values, oldest)
+        views = [self._view(account_id, entry, tree) for entry in entries]
+        return envelope(endpoint.path, has_more, views)
+
+    def _event_horizon(self, endpoint: Endpoint) -> int | None:
+        """Events are gone after thirty days; nothing else ever is."""
+        if endpoint.object_type != "event":
+            return None
+        return self._clock.now() - lists.EVENT_RETENTION_SECONDS
+
+    def _view(self, account_id: str, entry: Entry, tree: Tree) -> bytes:
+        """One object's bytes; the unexpanded ones are kept until the object changes."""
+        if not tree and entry.view is not None:
+            return entry.view
+        view = orjson.dumps(render(entry.load(), tree, self._lookup(account_id)))
+        if not tree:
+            entry.view = view
+        return view
+
+    def _lookup(self, account_id: str) -> Callable[[tuple[str, ...], str], dict[str, Any] | None]:
+        """How expansion finds the objects of one account."""
+
+        def lookup(object_types: tuple[str, ...], object_id: str) -> dict[str, Any] | None:
+            for object_type in object_types:
+                found = self._store.get(account_id, object_type, object_id)
+                if found is not None:
+                    return found
+            return None
+
+        return lookup
+
+    def _retrieve(self, account_id: str, endpoint: Endpoint, object_id: str, tree: Tree) -> bytes:
+        """One object, or the tombstone of a deleted one."""
+        shelf = self._store.shelf(account_id, endpoint.object_type)
+        entry = shelf.by_id.get(object_id)
+        oldest = self._event_horizon(endpoint)
+        if entry is not None and (oldest is None or entry.created >= oldest):
+            return self._view(account_id, entry, tree)
+        found = None if entry is not None else self._store.get(
+            account_id, endpoint.object_type, object_id
+        )
+        if found is None and endpoint.object_type == "subscription_item":
+            found = self._find_item(account_id, object_id)
+        if found is None:
+            noun = NOUNS.get(endpoint.object_type, endpoint.object_type)
+            raise errors.resource_missing(noun, object_id, "id", 404)
+        return orjson.dumps(render(found, tree, self._lookup(account_id)))
+
+    def _find_item(self, account_id: str, item_id: str) -> dict[str, Any] | None:
+        """A subscription item, which lives inside its subscription."""
+        for subscription in self._store.scan(account_id, "subscription"):
+            for item in subscription["items"]["data"]:
+                if item["id"] == item_id:
+                    found: dict[str, Any] = item
+                    return found
+        return None
+
+    def _account(self, access: Access, object_id: str, tree: Tree) -> bytes:
+        """The account that the key belongs to, or another one that it may read."""
+        account_id = object_id or access.account_id
+        allowed = account_id == access.account_id or (
+            access.credential.kind == "platform" and account_id in self._credentials.connected
+        )
+        if not allowed:
+            raise errors.account_invalid(access.credential.secret, account_id)
+        account = self._store.get(account_id, "account", account_id)
+        if account is None and account_id == PLATFORM_ACCOUNT:
+            account = {"id": account_id, "object": "account"}
+        if account is None:
+            raise errors.resource_missing("account", account_id, "account", 404)
+        return orjson.dumps(render(account, tree, self._lookup(account_id)))
+
+    def _nested(
+        self,
+        account_id: str,
+        endpoint: Endpoint,
+        parent_id: str,
+        values: dict[str, Any],
+        tree: Tree,
+        request: Request,
+    ) -> bytes:
+        """A page of a list that is part of another object."""
+        parent_type = endpoint.parent_type or ""
+        parent = self._store.get(account_id, parent_type, parent_id)
+        if parent is None or parent.get("deleted"):
+            noun = NOUNS.get(parent_type, parent_type)
+            raise errors.resource_missing(noun, parent_id, parent_type, 404)
+        holder = parent.get(endpoint.parent_property or "") or {"data": []}
+        elements, has_more = lists.nested_page(holder["data"], endpoint.object_type, values)
+        lookup = self._lookup(account_id)
+        views = [orjson.dumps(render(element, tree, lookup)) for element in elements]
+        return envelope(request.path, has_more, views)
+
+
+def envelope(url: str, has_more: bool, views: list[bytes]) -> bytes:
+    """A list object around serialised elements."""
+    head = b'{"object":"list","url":%b,"has_more":%b,"data":[' % (
+        orjson.dumps(url),
+        b"true" if has_more else b"false",
+    )
+    return b"".join((head, b",".join(views), b"]}"))

@@ -1,0 +1,142 @@
+"""Objects as Stripe sends them: stripped of what nobody asked for, cut, and expanded.
+
+What belongs here: the walk over one stored object that follows ``shapes``, and the check that a
+request expands only what can be expanded.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from stripe_simulator.wire import errors
+from stripe_simulator.wire.shapes import (
+    LISTS,
+    MAX_EXPAND_DEPTH,
+    NESTED_LIMIT,
+    SHAPES,
+    Shape,
+)
+
+Tree = dict[str, Any]
+# Finds the object behind an id, given the types it may have.
+Lookup = Callable[[tuple[str, ...], str], dict[str, Any] | None]
+
+NOTHING = Shape()
+
+
+def expansion_tree(paths: list[str], object_type: str, in_list: bool) -> Tree:
+    """The requested expansions as nested dicts, ``{"customer": {"default_source": {}}}``.
+
+    Args:
+        paths: The values of ``expand[]``.
+        object_type: What is retrieved or listed.
+        in_list: Whether the paths start with ``data``.
+
+    Raises:
+        StripeError: For a path that is too deep or leads nowhere.
+    """
+    tree: Tree = {}
+    for path in paths:
+        segments = path.split(".")
+        if len(segments) > MAX_EXPAND_DEPTH:
+            raise errors.invalid_parameter(
+                "expand",
+                f"You cannot expand more than {MAX_EXPAND_DEPTH} levels of a property. "
+                f"Property: {path}",
+            )
+        if in_list:
+            if segments[0] != "data":
+                hint = ""
+                if _leads_somewhere(object_type, segments):
+                    hint = f" You may want to try expanding 'data.{path}' instead."
+                raise _not_expandable(path, hint)
+            segments = segments[1:]
+        if segments and not _leads_somewhere(object_type, segments):
+            raise _not_expandable(path, "")
+        branch = tree
+        for segment in segments:
+            branch = branch.setdefault(segment, {})
+    return tree
+
+
+def _not_expandable(path: str, hint: str) -> errors.StripeError:
+    """Stripe's refusal of an expansion."""
+    return errors.invalid_parameter("expand", f"This property cannot be expanded ({path}).{hint}")
+
+
+def _leads_somewhere(object_type: str, segments: list[str]) -> bool:
+    """Whether a path of property names ends at something expandable."""
+    shape = SHAPES.get(object_type, NOTHING)
+    known = {**shape.embedded, **shape.included}
+    path = ""
+    for position, segment in enumerate(segments):
+        path = f"{path}.{segment}" if path else segment
+        rest = segments[position + 1 :]
+        if path in shape.references:
+            return not rest or any(
+                _leads_somewhere(target, rest) for target in shape.references[path]
+            )
+        if path in known:
+            if rest and (object_type, path) in LISTS:
+                if rest[0] != "data":
+                    return False
+                rest = rest[1:]
+            return not rest or _leads_somewhere(known[path], rest)
+    return False
+
+
+def render(obj: dict[str, Any], tree: Tree, lookup: Lookup) -> dict[str, Any]:
+    """One object as it goes over the wire.
+
+    Args:
+        obj: The complete stored object; left unchanged.
+        tree: What to expand, from `expansion_tree`.
+        lookup: Finds referenced objects of the same account.
+    """
+    shape = SHAPES.get(obj["object"], NOTHING)
+    return _properties(obj, shape, "", tree, lookup)
+
+
+def _properties(
+    node: dict[str, Any], shape: Shape, prefix: str, tree: Tree, lookup: Lookup
+) -> dict[str, Any]:
+    """The properties of an object, or of a plain hash inside one."""
+    rendered = {}
+    for key, value in node.items():
+        path = prefix + key
+        branch = tree.get(key)
+        if branch is None and path in shape.included:
+            continue
+        if value.__class__ in (dict, list) or branch is not None:
+            value = value if key == "metadata" else _value(value, shape, path, branch, lookup)
+        rendered[key] = value
+    return rendered
+
+
+def _value(value: Any, shape: Shape, path: str, branch: Tree | None, lookup: Lookup) -> Any:
+    """One property's value; `branch` is None when nothing beneath it is to be expanded."""
+    if isinstance(value, dict):
+        kind = value.get("object")
+        if kind == "list":
+            return cut_list(value, (branch or {}).get("data") or {}, lookup)
+        if isinstance(kind, str):
+            return render(value, branch or {}, lookup)
+        return _properties(value, shape, path + ".", branch or {}, lookup)
+    if isinstance(value, list):
+        return [_value(element, shape, path, branch, lookup) for element in value]
+    if isinstance(value, str) and branch is not None and path in shape.references:
+        target = lookup(shape.references[path], value)
+        return value if target is None else render(target, branch, lookup)
+    return value
+
+
+def cut_list(nested: dict[str, Any], tree: Tree, lookup: Lookup) -> dict[str, Any]:
+    """A nested list with its first ten elements."""
+    data = nested["data"]
+    return {
+        **nested,
+        "data": [
+            render(element, tree, lookup) if isinstance(element, dict) else element
+            for element in data[:NESTED_LIMIT]
+        ],
+        "has_more": bool(nested.get("has_more")) or len(data) > NESTED_LIMIT,
+    }
