@@ -45,9 +45,13 @@ def moment(text: str, option: str) -> int:
 def build(
     preset: str, seed: int, start: int, now: int, store: ObjectStore, **params: Any
 ) -> tuple[Any, Any]:
-    """The world and its ledger; imported late, so that ``--help`` answers at once."""
-    from stripe_simulator.ledger import truth
+    """The world and its ledger; both imported late, so that ``--help`` answers at once."""
     from stripe_simulator.world import build_world
+
+    def truth(*question: Any) -> Any:
+        from stripe_simulator import ledger
+
+        return ledger.truth(*question)
 
     return build_world(preset, seed, start, now, store, **params), truth
 
@@ -60,8 +64,10 @@ async def run(simulator: Simulator, host: str, port: int, ready_file: Path | Non
         loop.add_signal_handler(number, stop.set)
     listener = loopback_socket(host, port)
     bound_host, bound_port = listener.getsockname()[:2]
-    url = f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else (
-        f"http://{bound_host}:{bound_port}"
+    url = (
+        f"http://[{bound_host}]:{bound_port}"
+        if ":" in bound_host
+        else (f"http://{bound_host}:{bound_port}")
     )
     serving = asyncio.create_task(serve(simulator.handle, listener, stop))
     await asyncio.sleep(0)
@@ -95,7 +101,9 @@ def main(
     ] = 1,
     start: Annotated[
         str | None,
-        typer.Option(help="When the business began (ISO). Default: 18 months before now.", metavar="ISO"),
+        typer.Option(
+            help="When the business began (ISO). Default: 18 months before now.", metavar="ISO"
+        ),
     ] = None,
     now: Annotated[
         str,
@@ -105,7 +113,9 @@ def main(
             metavar="ISO|real",
         ),
     ] = "real",
-    host: Annotated[str, typer.Option(help="A loopback address; any other is refused.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="A loopback address; any other is refused.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
     ready_file: Annotated[
         Path | None,
@@ -143,7 +153,7 @@ def main(
 
 
 def _loop_factory() -> Any:
-    """uvloop where it is installed; asyncio's own loop otherwise."""
+    """Uvloop where it is installed; asyncio's own loop otherwise."""
     try:
         import uvloop
     except ImportError:

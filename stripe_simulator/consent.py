@@ -18,7 +18,9 @@ body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding
 main { width: 100%; max-width: 27rem; background: var(--paper); border: 1px solid var(--line);
   border-radius: 14px; padding: 2rem; }
 h1 { font-size: 1.3rem; line-height: 1.3; margin: 0 0 .5rem; }
-p, li { color: var(--quiet); } p { margin: 0 0 1rem; } ul { padding-left: 1.2rem; margin: 0 0 1.5rem; }
+p, li { color: var(--quiet); }
+p { margin: 0 0 1rem; }
+ul { padding-left: 1.2rem; margin: 0 0 1.5rem; }
 .badge { display: inline-block; font-size: .75rem; font-weight: 600; letter-spacing: .04em;
   color: var(--accent); border: 1px solid currentcolor; border-radius: 99px; padding: .1rem .6rem;
   margin-bottom: 1rem; }
@@ -26,10 +28,11 @@ label { display: block; font-weight: 600; margin-bottom: .4rem; }
 select { width: 100%; font: inherit; color: inherit; background: var(--ground); padding: .6rem;
   border: 1px solid var(--line); border-radius: 8px; margin-bottom: 1.5rem; }
 .buttons { display: flex; gap: .75rem; }
-button { flex: 1; font: inherit; font-weight: 600; padding: .7rem; border-radius: 8px; cursor: pointer;
-  border: 1px solid var(--line); background: transparent; color: inherit; }
+button { flex: 1; font: inherit; font-weight: 600; padding: .7rem; border-radius: 8px;
+  cursor: pointer; border: 1px solid var(--line); background: transparent; color: inherit; }
 button.approve { background: var(--accent); border-color: var(--accent); color: var(--paper); }
-button:focus-visible, select:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+button:focus-visible, select:focus-visible {
+  outline: 3px solid var(--accent); outline-offset: 2px; }
 code { font-size: .9em; overflow-wrap: anywhere; }
 """
 

@@ -11,7 +11,7 @@ that a person sees is in ``consent``; what a token may read is checked in ``wire
 
 import ipaddress
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
@@ -158,23 +158,25 @@ class OAuth:
         """The request's parameters, or why nobody should be asked for consent."""
         if query.get("client_id") != PLATFORM_CLIENT_ID:
             raise OAuthError(
-                400, "invalid_request", f"No application matches the supplied client identifier: "
-                f"{query.get('client_id')!r} (this simulator's is {PLATFORM_CLIENT_ID!r})"
+                400,
+                "invalid_request",
+                f"No application matches the supplied client identifier: "
+                f"{query.get('client_id')!r} (this simulator's is {PLATFORM_CLIENT_ID!r})",
             )
         scope = "stripe_apps"
         if flow == "connect":
             if query.get("response_type") != "code":
-                raise OAuthError(
-                    400, "unsupported_response_type", "response_type must be 'code'"
-                )
+                raise OAuthError(400, "unsupported_response_type", "response_type must be 'code'")
             scope = query.get("scope", "read_only")
             if scope not in ("read_only", "read_write"):
                 raise OAuthError(400, "invalid_scope", f"Invalid scope: {scope!r}")
         redirect_uri = query.get("redirect_uri") or next(iter(self._redirect_uris), "")
         if not self._may_redirect(redirect_uri):
             raise OAuthError(
-                400, "invalid_redirect_uri", f"Invalid redirect URI {redirect_uri!r}: it is not "
-                "registered with this simulator (without --redirect-uri: any loopback address)"
+                400,
+                "invalid_redirect_uri",
+                f"Invalid redirect URI {redirect_uri!r}: it is not "
+                "registered with this simulator (without --redirect-uri: any loopback address)",
             )
         return Authorization(flow, redirect_uri, query.get("state", ""), scope)
 
@@ -283,8 +285,10 @@ class OAuth:
         account_id = form.get("stripe_user_id", "")
         if account_id not in self._credentials.connected:
             raise OAuthError(
-                401, "invalid_client", "This application is not connected to stripe account "
-                f"{account_id}, or that account does not exist."
+                401,
+                "invalid_client",
+                "This application is not connected to stripe account "
+                f"{account_id}, or that account does not exist.",
             )
         self.revoke(account_id)
         return {"stripe_user_id": account_id}
@@ -295,7 +299,7 @@ def _fields(encoded: str) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(encoded, keep_blank_values=True).items()}
 
 
-def _json(status: int, body: dict[str, object]) -> Response:
+def _json(status: int, body: Mapping[str, object]) -> Response:
     """A JSON answer that no cache may keep."""
     return Response(status, orjson.dumps(body), {"Cache-Control": "no-store"})
 

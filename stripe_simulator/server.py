@@ -4,6 +4,7 @@ What belongs here: putting the parts together and routing by the first part of t
 and signals are in ``__main__``.
 """
 
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from stripe_simulator.wire.clock import VirtualClock
 from stripe_simulator.wire.endpoints import ENDPOINTS
 from stripe_simulator.wire.http import Request, Response
 
+LOG = logging.getLogger(__name__)
 ALL_PERMISSIONS = frozenset(endpoint.permission for endpoint in ENDPOINTS)
 
 
@@ -71,7 +73,15 @@ class Simulator:
             self._world.advance(now)
 
     def handle(self, request: Request) -> Response:
-        """Answer any request."""
+        """Answer any request; a mistake of the simulator's own is a 500 and a traceback."""
+        try:
+            return self._dispatch(request)
+        except Exception:
+            LOG.exception("failed to answer %s %s", request.method, request.path)
+            return Response(500, b'{"error": {"message": "the simulator failed: see its log"}}')
+
+    def _dispatch(self, request: Request) -> Response:
+        """Route by the first part of the path."""
         if request.path.startswith(PREFIX):
             return self._control.handle(request)
         if "oauth" in request.path:

@@ -98,7 +98,7 @@ class StripeApi:
         access = self._credentials.authenticate(request.headers)
         version = request.headers.get("stripe-version", API_VERSION)
         if version != API_VERSION:
-            raise errors.invalid_version(version)
+            raise errors.invalid_version(version, API_VERSION)
         self._credentials.require(access, endpoint.permission)
         values = parameters.read(request.query, endpoint.parameters)
         self._check_references(access.account_id, endpoint, values)
@@ -168,8 +168,10 @@ class StripeApi:
         oldest = self._event_horizon(endpoint)
         if entry is not None and (oldest is None or entry.created >= oldest):
             return self._view(account_id, entry, tree)
-        found = None if entry is not None else self._store.get(
-            account_id, endpoint.object_type, object_id
+        found = (
+            None
+            if entry is not None
+            else self._store.get(account_id, endpoint.object_type, object_id)
         )
         if found is None and endpoint.object_type == "subscription_item":
             found = self._find_item(account_id, object_id)

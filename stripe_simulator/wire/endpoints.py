@@ -175,7 +175,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         {**CREATED, **CUSTOMER, "invoice": reference("invoice")},
     ),
     _nested(
-        "/v1/credit_notes/{id}/lines", "credit_note_line_item", "credit_note", "credit_note", "lines"
+        "/v1/credit_notes/{id}/lines",
+        "credit_note_line_item",
+        "credit_note",
+        "credit_note",
+        "lines",
     ),
     *_collection(
         "/v1/customers",
@@ -193,7 +197,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *_collection("/v1/invoice_payments", "invoice_payment", "invoice", INVOICE_PAYMENT_FILTERS),
     *_collection("/v1/invoices", "invoice", "invoice", INVOICE_FILTERS),
     _nested("/v1/invoices/{id}/lines", "line_item", "invoice", "invoice", "lines"),
-    *_collection("/v1/payment_intents", "payment_intent", "payment_intent", dict(**CREATED, **CUSTOMER)),
+    *_collection(
+        "/v1/payment_intents", "payment_intent", "payment_intent", dict(**CREATED, **CUSTOMER)
+    ),
     *_collection("/v1/prices", "price", "plan", PRICE_FILTERS),
     *_collection(
         "/v1/products",

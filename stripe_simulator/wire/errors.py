@@ -156,9 +156,11 @@ def exclusive_parameters(first: str, second: str) -> StripeError:
     )
 
 
-def invalid_version(version: str) -> StripeError:
-    """A `Stripe-Version` that the simulator cannot render."""
-    return StripeError(400, f"Invalid Stripe API version: {version}")
+def invalid_version(version: str, served: str) -> StripeError:
+    """A `Stripe-Version` that the simulator cannot render; Stripe itself knows them all."""
+    return StripeError(
+        400, f"Invalid Stripe API version: {version} (this simulator renders {served} only)"
+    )
 
 
 def rate_limited(reason: str, livemode: bool) -> StripeError:

@@ -4,6 +4,7 @@ What belongs here: one entry for each object type, as facts about Stripe's API a
 ``rendering`` acts on them. A test compares the table with Stripe's published description.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # Nested lists are sent with their first ten elements; `has_more` says that there are others.
@@ -21,9 +22,9 @@ class Shape:
     `included`: objects, lists or arrays that are left out unless the request expands them.
     """
 
-    references: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    embedded: dict[str, str] = field(default_factory=dict)
-    included: dict[str, str] = field(default_factory=dict)
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    embedded: Mapping[str, str] = field(default_factory=dict)
+    included: Mapping[str, str] = field(default_factory=dict)
 
 
 DISCOUNT_REFERENCES = {
