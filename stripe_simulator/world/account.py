@@ -1,0 +1,168 @@
+"""One account of the world: its objects, its clock, its log, and what Stripe would show of it.
+
+What belongs here: keeping the store and the event feed in step with the state. What does not:
+deciding anything (`lifecycle`, `billing`, `payments`, `behaviour`).
+"""
+
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from stripe_simulator.store import ObjectStore
+from stripe_simulator.world import events
+from stripe_simulator.world.clock import DAY, Queue
+from stripe_simulator.world.ids import Ids, encode
+from stripe_simulator.world.log import Decision
+from stripe_simulator.world.presets import Rates
+from stripe_simulator.world.render import kind_of, render
+from stripe_simulator.world.state import (
+    Charge,
+    Coupon,
+    Customer,
+    Price,
+    Product,
+    Shop,
+    Subscription,
+)
+
+EVENT_RETENTION = 30 * DAY
+
+
+class Account:
+    """The state of one account and the only way to change what Stripe shows of it."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        seed: str,
+        start: int,
+        *,
+        default_currency: str,
+        timezone: str | None,
+        name: str,
+        rates: Rates,
+        country: str = "US",
+    ) -> None:
+        """Open an account.
+
+        Args:
+            store: Where the objects go.
+            seed: Decides every id and every chance of this account.
+            start: Unix seconds of the beginning.
+            default_currency: In lower case.
+            timezone: Of the dashboard, such as ``Europe/Berlin``; None hides it.
+            name: Shown to people.
+            rates: The chances of its business.
+            country: Two letters.
+        """
+        self.id = f"acct_1{encode(f'{seed}/account', 15)}"
+        self.api_key_seed = encode(f"{seed}/key", 24)
+        self.store = store
+        self.seed = seed
+        self.start = start
+        self.default_currency = default_currency
+        self.timezone = timezone
+        self.name = name
+        self.country = country
+        self.livemode = False
+        self.rates = rates
+        self.shop = Shop()
+        # What an owner or a bank does about a charge that went through.
+        self.after_charge: Callable[[Account, Charge], None] | None = None
+        self.now = start
+        self.ids = Ids(seed)
+        self.rng = Random(f"{seed}/account")
+        self.queue = Queue()
+        self.log: list[Decision] = []
+        self.customers: dict[str, Customer] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self.products: dict[str, Product] = {}
+        self.prices: dict[str, Price] = {}
+        self.coupons: dict[str, Coupon] = {}
+        self._dirty: dict[str, Any] = {}
+        self._gone: list[tuple[str, str]] = []
+        self._event_floor = start
+        self._events: deque[tuple[int, str]] = deque()
+        store.put(self.id, render(self, self))
+
+    # Time -----------------------------------------------------------------
+
+    def schedule(self, at: int, action: Callable[..., None], *arguments: Any) -> None:
+        """Let `action(account, *arguments)` happen at `at`."""
+        self.queue.push(at, action, *arguments)
+
+    def advance(self, to: int) -> None:
+        """Let everything up to and including `to` happen, then bring the store up to date."""
+        self._event_floor = to - EVENT_RETENTION
+        while (step := self.queue.pop_until(to)) is not None:
+            at, action, arguments = step
+            self.now = at
+            action(self, *arguments)
+        self.now = to
+        self._flush()
+        while self._events and self._events[0][0] < self._event_floor:
+            _, event_id = self._events.popleft()
+            self.store.delete(self.id, "event", event_id)
+
+    # What Stripe shows ----------------------------------------------------
+
+    def decide(self, decision: Decision) -> None:
+        """Write a fact of the business into the log."""
+        self.log.append(decision)
+
+    def snapshot(self, thing: Any) -> dict[str, Any] | None:
+        """The object as events show it, to be compared later; None where no event can be seen."""
+        if self.now < self._event_floor:
+            return None
+        return events.view(render(self, thing))
+
+    def show(self, thing: Any, *event_types: str, before: dict[str, Any] | None = None) -> None:
+        """Bring the object up to date in Stripe and announce it.
+
+        Args:
+            thing: The object that is new or has changed.
+            event_types: What happened to it, such as ``invoice.paid``; none for silence.
+            before: Its `snapshot` before the change, for ``previous_attributes``.
+        """
+        self._dirty[thing.id] = thing
+        if not event_types:
+            return
+        ids = [self.ids.new("evt") for _ in event_types]
+        if self.now < self._event_floor:
+            return
+        payload = events.view(render(self, thing))
+        for event_id, event_type in zip(ids, event_types, strict=True):
+            tells = event_type.endswith(".updated") or event_type == "charge.refunded"
+            self._put_event(event_id, event_type, payload, before if tells else None)
+
+    def announce(self, event_type: str, payload_of: Callable[[], dict[str, Any]]) -> None:
+        """Emit an event about something that is no stored object of its own."""
+        event_id = self.ids.new("evt")
+        if self.now >= self._event_floor:
+            self._put_event(event_id, event_type, payload_of(), None)
+
+    def remove(self, thing: Any, event_type: str) -> None:
+        """Delete the object in Stripe."""
+        self.show(thing, event_type)
+        self._gone.append((kind_of(thing), thing.id))
+
+    def _put_event(
+        self,
+        event_id: str,
+        event_type: str,
+        payload: dict[str, Any],
+        before: dict[str, Any] | None,
+    ) -> None:
+        previous = events.difference(before, payload) if before is not None else None
+        event = events.build(event_id, event_type, self.now, payload, previous, self.livemode)
+        self.store.put(self.id, event)
+        self._events.append((self.now, event_id))
+
+    def _flush(self) -> None:
+        for thing in self._dirty.values():
+            self.store.put(self.id, render(self, thing))
+        self._dirty.clear()
+        for kind, object_id in self._gone:
+            self.store.delete(self.id, kind, object_id)
+        self._gone.clear()

@@ -1,0 +1,79 @@
+"""The rates of a business, by name. A preset is one entry of `PRESETS`.
+
+What belongs here: numbers. What does not: what they lead to (`behaviour`).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Chances and sizes of one account's business. Chances are per event unless said otherwise."""
+
+    accounts: int = 1
+    currency: str = "usd"
+    timezone: str | None = "Etc/UTC"
+    customers_per_day: float = 3.75
+    trial: float = 0.25
+    trial_lapses: float = 0.4
+    yearly: float = 0.12
+    second_item: float = 0.08
+    no_subscription: float = 0.03
+    forever_coupon: float = 0.08
+    once_coupon: float = 0.05
+    repeating_coupon: float = 0.05
+    customer_coupon: float = 0.03
+    # Per subscription and month.
+    upgrade: float = 0.02
+    downgrade: float = 0.01
+    quantity_change: float = 0.04
+    retention_offer: float = 0.008
+    cancel_at_period_end: float = 0.016
+    cancel_now: float = 0.005
+    change_of_mind: float = 0.15
+    one_off: float = 0.45
+    # Per attempt; a customer whose last attempt failed is likelier to fail again.
+    failure: float = 0.045
+    failure_again: float = 0.55
+    # Per customer who has left, decided once.
+    reactivation: float = 0.18
+    deletion: float = 0.02
+    # Per charge.
+    refund: float = 0.02
+    dispute: float = 0.003
+
+
+PRESETS: dict[str, Rates] = {
+    "demo": Rates(),
+    "tiny": Rates(
+        customers_per_day=0.08,
+        trial=0.4,
+        upgrade=0.06,
+        downgrade=0.05,
+        quantity_change=0.08,
+        retention_offer=0.05,
+        cancel_at_period_end=0.04,
+        cancel_now=0.02,
+        failure=0.12,
+        reactivation=0.6,
+        deletion=0.15,
+        refund=0.08,
+        dispute=0.05,
+    ),
+}
+
+
+def rates(preset: str, overrides: dict[str, Any]) -> Rates:
+    """The rates of a preset with some of them replaced.
+
+    Raises:
+        ValueError: If the preset or a rate does not exist.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"There is no preset {preset!r}. Known: {', '.join(sorted(PRESETS))}.")
+    unknown = overrides.keys() - PRESETS[preset].__dataclass_fields__.keys()
+    if unknown:
+        known = ", ".join(PRESETS[preset].__dataclass_fields__)
+        raise ValueError(f"There is no rate {sorted(unknown)[0]!r}. Known: {known}.")
+    return replace(PRESETS[preset], **overrides)

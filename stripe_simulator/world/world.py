@@ -1,0 +1,84 @@
+"""A whole world: its accounts and their common clock.
+
+What belongs here: building a preset and moving time. What does not: what happens in an account.
+"""
+
+from typing import Any
+
+from stripe_simulator.store import ObjectStore
+from stripe_simulator.world import customers
+from stripe_simulator.world.account import Account
+from stripe_simulator.world.presets import rates
+
+
+class World:
+    """Accounts in virtual time.
+
+    Deterministic in (preset, seed, start, parameters) and prefix-consistent: however the clock is
+    moved, at an instant the objects, ids and events are the same.
+    """
+
+    def __init__(self, accounts: list[Account], now: int) -> None:
+        """Let the accounts live until `now` (unix seconds)."""
+        self.accounts = accounts
+        self.now = now
+        for account in accounts:
+            account.advance(now)
+
+    def advance(self, to: int) -> None:
+        """Move the clock forward.
+
+        Raises:
+            ValueError: If `to` lies in the past.
+        """
+        if to < self.now:
+            raise ValueError(f"The clock stands at {self.now} and cannot go back to {to}.")
+        self.now = to
+        for account in self.accounts:
+            account.advance(to)
+
+    def account(self, account_id: str) -> Account:
+        """The account with this id.
+
+        Raises:
+            KeyError: If there is none.
+        """
+        for account in self.accounts:
+            if account.id == account_id:
+                return account
+        raise KeyError(f"There is no account {account_id!r} in this world.")
+
+
+def build_world(
+    preset: str, seed: int, start: int, now: int, store: ObjectStore, **params: Any
+) -> World:
+    """Build a world and let it live from `start` to `now`.
+
+    Args:
+        preset: A name of `presets.PRESETS`.
+        seed: Decides everything that chance decides.
+        start: Unix seconds of the first moment.
+        now: Unix seconds of the virtual present.
+        store: Receives every object.
+        **params: Rates that differ from the preset's.
+
+    Raises:
+        ValueError: If the preset or a rate does not exist, or `now` lies before `start`.
+    """
+    if now < start:
+        raise ValueError(f"The world starts at {start}, after the present {now}.")
+    chosen = rates(preset, params)
+    accounts = []
+    for number in range(1, chosen.accounts + 1):
+        account = Account(
+            store,
+            f"{preset}/{seed}/{number}",
+            start,
+            default_currency=chosen.currency,
+            timezone=chosen.timezone,
+            name=f"Simulated {preset.title()} {number}",
+            rates=chosen,
+        )
+        account.schedule(start, customers.open_shop)
+        accounts.append(account)
+    return World(accounts, now)
