@@ -1,0 +1,72 @@
+"""`dashtray accounts | connect | disconnect | tier`: what they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connections import accounts as book
+from connections.models import Account
+from connections.postgres import open_database
+from connections.settings import Settings
+from connections.vault import open_vault
+from console import connecting
+from console.output import err
+
+
+def as_row(account: Account) -> dict[str, Any]:
+    """Return what the command line shows of an account. It holds no credential."""
+    return {
+        "account_id": account.account_id,
+        "name": account.display_name,
+        "tier": account.tier,
+        "status": account.status.value,
+        "connected_by": (
+            f"key in ${account.api_key_env}" if account.api_key_env else account.auth_kind.value
+        ),
+        "last_success": account.last_success_at,
+        "failures": account.consecutive_failures,
+        "last_error": account.last_error,
+    }
+
+
+def list_all() -> list[dict[str, Any]]:
+    """Return every account as a row."""
+    with open_database(Settings.from_environment()) as engine:
+        return [as_row(account) for account in book.list_accounts(engine)]
+
+
+def connect_by_key(variable: str, tier: str | None) -> dict[str, Any]:
+    """Connect the account whose restricted key is in an environment variable."""
+    settings = Settings.from_environment()
+    with open_database(settings) as engine:
+        connected = book.connect_with_api_key_env(engine, settings, variable, tier=tier)
+        return as_row(connected.account)
+
+
+def connect_by_oauth(tier: str | None, port: int) -> dict[str, Any]:
+    """Wait for a person to connect an account on Stripe's page."""
+    settings = Settings.from_environment()
+    with open_database(settings) as engine:
+        vault = open_vault(settings, engine)
+
+        def invite(url: str) -> None:
+            err.print(f"Open this page in a browser on this machine: [bold]{url}[/]")
+            err.print("Waiting for you to approve or deny (Ctrl-C gives up) ...")
+
+        connected = connecting.wait_for_connection(
+            engine, settings, vault, port=port, tier=tier, invite=invite
+        )
+        return as_row(connected.account)
+
+
+def disconnect(account_id: str) -> None:
+    """Deauthorise at Stripe and delete the tokens."""
+    settings = Settings.from_environment()
+    with open_database(settings) as engine:
+        book.disconnect(engine, settings, account_id)
+
+
+def set_tier(account_id: str, tier: str) -> None:
+    """Move an account to another tier."""
+    with open_database(Settings.from_environment()) as engine:
+        book.set_tier(engine, account_id, tier)

@@ -1,0 +1,85 @@
+"""Asking Dagster for a run in this process, and watching it."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from connections.models import RequestKind
+from connections.settings import Settings
+from console import dagster_home
+
+_POLL_SECONDS = 0.25
+
+#: Called with the run's report while it grows; see `orchestration.run_report` for its keys.
+Watch = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class HereResult:
+    """How a run in this process ended."""
+
+    run_id: str
+    success: bool
+    error: str | None
+    report: dict[str, Any]
+
+
+def sync_here(
+    settings: Settings,
+    database_url: str,
+    account_ids: Sequence[str],
+    kind: RequestKind,
+    *,
+    claim_id: str | None = None,
+    watch: Watch | None = None,
+) -> HereResult:
+    """Run the sync job in this process, as the service would run it.
+
+    Args:
+        settings: The deployment's settings.
+        database_url: SQLAlchemy URL of the running Postgres server.
+        account_ids: Accounts to sync.
+        kind: Why, which also says how much is read.
+        claim_id: The batch of requests that the run serves.
+        watch: Called with the run's growing report, on another thread.
+
+    Returns:
+        The outcome; a failed run does not raise.
+    """
+    dagster_home.apply(dagster_home.dagster_environment(settings, database_url))
+    (job,) = entry_points(group="dashtray.jobs", name="sync")
+    run_id = str(uuid.uuid4())
+    report = settings.logs_dir / "runs" / f"{run_id}.json"
+    finished = threading.Event()
+    watcher = threading.Thread(target=_follow, args=(report, finished, watch), daemon=True)
+    if watch:
+        watcher.start()
+    try:
+        outcome = job.load()(run_id, account_ids, kind, claim_id)
+    finally:
+        finished.set()
+        if watch:
+            watcher.join()
+    return HereResult(run_id, outcome.success, outcome.error, _read(report))
+
+
+def _follow(report: Path, finished: threading.Event, watch: Watch) -> None:
+    while not finished.wait(_POLL_SECONDS):
+        if content := _read(report):
+            watch(content)
+
+
+def _read(report: Path) -> dict[str, Any]:
+    # It is replaced as a whole, so it is either not there or complete.
+    if not report.exists():
+        return {}
+    content: dict[str, Any] = orjson.loads(report.read_bytes())
+    return content

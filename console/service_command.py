@@ -1,0 +1,31 @@
+"""`dashtray up`: Postgres, then Dagster, until Ctrl-C."""
+
+from __future__ import annotations
+
+from connections.postgres import open_database, open_postgres
+from connections.settings import Settings
+from connections.vault import open_vault
+from console import dagster_home, service
+from console.output import err
+
+
+def up(host: str, port: int) -> None:
+    """Run the service in the foreground.
+
+    Args:
+        host: Address of the Dagster UI.
+        port: Port of the Dagster UI.
+
+    Raises:
+        DashtrayError: A setting is wrong, the port is taken, Postgres cannot be reached, or
+            a process ended by itself.
+    """
+    settings = Settings.from_environment()
+    service.check_port(host, port)
+    with open_postgres(settings) as database_url:
+        with open_database(settings) as engine:
+            # A wrong key must be found now, not by the first sync.
+            open_vault(settings, engine)
+        dagster_home.apply(dagster_home.dagster_environment(settings, database_url))
+        err.print(f"The Dagster UI will be at [bold]http://{host}:{port}[/]; Ctrl-C stops it all.")
+        service.run(service.children(host, port))

@@ -1,0 +1,79 @@
+"""Running the job in the calling process, for people without a running service.
+
+The command line finds `run_sync` as the entry point `sync` of the group `dashtray.jobs`, so
+that it depends on the job's name and not on this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connections.models import RequestKind
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run in this process ended; the same run is in the Dagster UI under its id."""
+
+    run_id: str
+    success: bool
+    error: str | None
+
+
+def run_sync(
+    run_id: str,
+    account_ids: Sequence[str],
+    kind: RequestKind,
+    claim_id: str | None = None,
+) -> RunOutcome:
+    """Run the sync job to its end.
+
+    `DAGSTER_HOME` and the variables of `dagster.yaml` must be set.
+
+    Args:
+        run_id: A fresh UUID for the run.
+        account_ids: Accounts to sync.
+        kind: Why, which also says how much is read.
+        claim_id: The batch of requests that the run serves.
+
+    Returns:
+        The outcome; a failed run does not raise.
+    """
+    from dagster import DagsterInstance
+
+    from orchestration.definitions import defs
+    from orchestration.jobs import SYNC_JOB_NAME, sync_run_config, sync_run_tags
+
+    with DagsterInstance.get() as instance:
+        result = defs.resolve_job_def(SYNC_JOB_NAME).execute_in_process(
+            run_id=run_id,
+            run_config={
+                **sync_run_config(account_ids, kind, claim_id),
+                # The whole log is in the run; the terminal belongs to the command.
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+            tags=sync_run_tags(kind),
+            instance=instance,
+            raise_on_error=False,
+        )
+        error = None
+        if not result.success:
+            causes = [
+                event.step_failure_data.error_display_string
+                for event in result.all_events
+                if event.is_step_failure
+            ]
+            error = _first_sentence(causes[0]) if causes else "the run failed"
+        return RunOutcome(run_id=run_id, success=result.success, error=error)
+
+
+def _first_sentence(display: str) -> str:
+    # "dagster._core…Failure: message\n\nStack Trace: …" — people need the message.
+    first = display.strip().splitlines()[0]
+    return first.split(": ", 1)[-1]
+
+
+def warm_up() -> None:
+    """Load the code location, so that the next `run_sync` begins at once."""
+    from orchestration import definitions  # noqa: F401
