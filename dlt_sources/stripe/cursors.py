@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+
+from dlt_sources.stripe.events import OVERLAP
 from dlt_sources.stripe.models import Cursor
+from dlt_sources.stripe.streams import DATASET, STREAMS, SYNCS_TABLE, Kind
+
+_LATEST = f"""
+select account_id, events_cursor, started_at, history_start
+from {DATASET}.{SYNCS_TABLE}
+where _dlt_load_id in (select load_id from {DATASET}._dlt_loads where status = 0)
+  and account_id in (select unnest(?))
+qualify row_number() over (partition by account_id order by started_at desc, read_order desc) = 1
+"""  # noqa: S608
+
+_SEEN = f"""
+select distinct account_id, id
+from {DATASET}.events
+where _dlt_load_id in (select load_id from {DATASET}._dlt_loads where status = 0)
+  and account_id in (select unnest(?))
+  and created >= ?
+"""  # noqa: S608
+
+_SIZES = f"""
+select account_id, count(distinct id)
+from {DATASET}.{{table}}
+where account_id in (select unnest(?))
+group by account_id
+"""  # noqa: S608
 
 
 def read_cursors(warehouse: Path, account_ids: Iterable[str]) -> dict[str, Cursor]:
@@ -21,4 +49,49 @@ def read_cursors(warehouse: Path, account_ids: Iterable[str]) -> dict[str, Curso
     Returns:
         Account id to cursor; accounts without a completed sync are absent.
     """
-    raise NotImplementedError
+    wanted = sorted(set(account_ids))
+    if not wanted or not warehouse.exists():
+        return {}
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        try:
+            latest = connection.execute(_LATEST, [wanted]).fetchall()
+        except duckdb.CatalogException:
+            return {}
+        if not latest:
+            return {}
+        accounts = [row[0] for row in latest]
+        seen = _seen_events(connection, accounts, min(row[1] for row in latest) - OVERLAP)
+        sizes = _sizes(connection, accounts)
+    return {
+        account: Cursor(
+            account_id=account,
+            events_cursor=events_cursor,
+            started_at=started_at.replace(tzinfo=UTC),
+            history_start=history_start.replace(tzinfo=UTC),
+            seen_events=frozenset(seen.get(account, ())),
+            sizes=sizes.get(account, {}),
+        )
+        for account, events_cursor, started_at, history_start in latest
+    }
+
+
+def _seen_events(
+    connection: duckdb.DuckDBPyConnection, accounts: Sequence[str], since: int
+) -> dict[str, set[str]]:
+    start = datetime.fromtimestamp(since, UTC).replace(tzinfo=None)
+    seen: dict[str, set[str]] = {}
+    for account, event_id in connection.execute(_SEEN, [accounts, start]).fetchall():
+        seen.setdefault(account, set()).add(event_id)
+    return seen
+
+
+def _sizes(
+    connection: duckdb.DuckDBPyConnection, accounts: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    sizes: dict[str, dict[str, int]] = {}
+    for stream in STREAMS:
+        if stream.kind is Kind.STATE:
+            query = _SIZES.format(table=stream.name)
+            for account, count in connection.execute(query, [accounts]).fetchall():
+                sizes.setdefault(account, {})[stream.name] = count
+    return sizes

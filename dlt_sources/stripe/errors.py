@@ -47,7 +47,15 @@ class AttemptsExhausted(StripeReadError):
 
 
 class ObjectMissing(StripeReadError):
-    """Stripe answers `resource_missing`: the object, or the object that a page starts after."""
+    """Stripe answers `resource_missing`: the object, or the object that a page starts after.
+
+    `date` and `read_order` say when, as a good reply would: a tombstone is a reading too.
+    """
+
+    def __init__(self, message: str, *, date: int, read_order: int) -> None:
+        super().__init__(message)
+        self.date = date
+        self.read_order = read_order
 
 
 class MalformedBody(StripeReadError):

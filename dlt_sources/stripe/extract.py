@@ -1,14 +1,41 @@
-"""The network phase: read accounts side by side and leave dlt load packages behind.
+"""The network phase: read accounts side by side and leave a dlt load package behind.
 
 Nothing in this module or below it opens the warehouse, so a long import never holds its lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from dlt_sources.stripe.models import AccountTask, Extraction, Progress
+from dlt_sources.stripe.models import AccountOutcome, AccountTask, Extraction, Progress
+from dlt_sources.stripe.pipeline import open_pipeline
+from dlt_sources.stripe.runs import RunDirectory
+from dlt_sources.stripe.source import Reading, stripe_source
+from dlt_sources.stripe.streams import SYNCS_TABLE
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+def _check(tasks: Sequence[AccountTask], run_id: str) -> None:
+    ids = [task.account_id for task in tasks]
+    twice = sorted({account for account in ids if ids.count(account) > 1})
+    if twice:
+        raise ValueError(f"accounts named twice in one run: {', '.join(twice)}")
+    if not _RUN_ID.fullmatch(run_id):
+        raise ValueError(f"run_id {run_id!r} is not usable as a directory name")
+
+
+def _rows_per_table(outcomes: Iterable[AccountOutcome]) -> dict[str, int]:
+    done = [outcome for outcome in outcomes if outcome.status == "ok"]
+    rows = Counter({SYNCS_TABLE: len(done)})
+    for outcome in done:
+        rows.update(outcome.rows)
+    return dict(rows)
 
 
 def extract_accounts(
@@ -27,12 +54,32 @@ def extract_accounts(
         tasks: Accounts to read; each id at most once.
         work_dir: Directory for all runs; this run gets its own directory below it.
         run_id: Names the run; used once. Safe as a directory name.
-        on_progress: Called from one thread at a time, often; keep it cheap.
+        on_progress: Called by one thread at a time, often; keep it cheap.
 
     Returns:
         The extraction, to be passed to `load_extraction`.
 
     Raises:
-        ValueError: If an account is named twice or `run_id` was used before.
+        ValueError: If an account is named twice, or `run_id` is unusable or was used before.
     """
-    raise NotImplementedError
+    _check(tasks, run_id)
+    with RunDirectory.create(work_dir, run_id) as run:
+        began = time.monotonic()
+        reading = Reading(tasks, directory=run.rows, run_id=run_id, on_progress=on_progress)
+        outcomes = reading.outcomes
+        network = time.monotonic() - began
+        if any(outcome.status == "ok" for outcome in outcomes.values()):
+            pipeline = open_pipeline(run.pipelines, run.path / "unused.duckdb")
+            pipeline.extract(
+                stripe_source(tasks, run.rows, reading=reading), loader_file_format="parquet"
+            )
+            pipeline.normalize()
+        shutil.rmtree(run.rows, ignore_errors=True)
+        run.mark_complete(_rows_per_table(outcomes.values()))
+    return Extraction(
+        run_id=run_id,
+        run_dir=run.path,
+        outcomes=outcomes,
+        network_seconds=network,
+        package_seconds=time.monotonic() - began - network,
+    )

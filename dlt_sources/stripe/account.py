@@ -1,0 +1,265 @@
+"""One sync of one account, from T0 to the row that says it is complete.
+
+The order is what keeps changes from being lost: T0 by Stripe's clock first, then lists and
+objects, then the sync's row with cursor T0 − 60 s, in the same package as the data.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import urllib3
+
+from dlt_sources.stripe.changes import Poll, refetch
+from dlt_sources.stripe.client import Client, Reply
+from dlt_sources.stripe.errors import (
+    AccountRevoked,
+    PermissionMissing,
+    StripeReadError,
+    redact,
+)
+from dlt_sources.stripe.events import LAG, OVERLAP, is_deletion, needs_recovery, touched_by
+from dlt_sources.stripe.first_import import DAY, history_start, import_lists
+from dlt_sources.stripe.landing import AccountLanding, sync_row, utc
+from dlt_sources.stripe.models import AccountOutcome, AccountTask, Cursor, Mode, Progress, Status
+from dlt_sources.stripe.reader import AccountReader
+from dlt_sources.stripe.references import References, embedded_since, every_reference
+from dlt_sources.stripe.streams import BY_NAME, STREAMS, Kind
+from dlt_sources.stripe.tasks import TaskGroup
+from dlt_sources.stripe.windows import Window
+
+log = logging.getLogger(__name__)
+
+RECOVERY_DAYS = 30
+"""Days before a gap from which payment history is read again: what was open then may have
+changed during it."""
+
+RECOVERY_MOST = 90
+"""Days of payment history that a recovery reads at most."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all accounts of a run share."""
+
+    run_id: str
+    directory: Path
+    pool: urllib3.PoolManager
+    executor: Executor
+    memory_budget: int
+    report: Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class AccountResult:
+    """An outcome, and the rows if it is `ok`."""
+
+    outcome: AccountOutcome
+    landing: AccountLanding | None = None
+    sync: pa.Table | None = None
+
+
+def mode_of(task: AccountTask) -> Mode:
+    """Return what a sync of `task` is."""
+    if task.cursor is None:
+        return "first_import"
+    return "incremental" if task.days is None else "reimport"
+
+
+def unix(day: date) -> int:
+    """Return the start of a UTC day in unix seconds."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def extended_history(cursor_start: int, first: int, last: int) -> int:
+    """Return where history starts after days `first` to `last` were read again.
+
+    It moves back only if those days touch what is there already: history has no holes.
+    """
+    return first if first < cursor_start <= last + DAY else cursor_start
+
+
+def sync_account(task: AccountTask, shared: Shared) -> AccountResult:
+    """Read one account; every failure becomes its outcome and touches no other account."""
+    began = time.monotonic()
+    sync: _Sync | None = None
+    status: Status = "failed"
+    try:
+        sync = _Sync(task, shared)
+        table = sync.run()
+    except AccountRevoked as revoked:
+        status, error = "revoked", str(revoked)
+    except StripeReadError as failure:
+        error = str(failure)
+    except Exception as unexpected:
+        # A defect, or a caller's `authorise` that failed: this account's, not the run's.
+        error = redact(f"{type(unexpected).__name__}: {unexpected}")
+        log.warning("account %s failed: %s", task.account_id, error)
+    else:
+        return AccountResult(sync.outcome("ok", None, time.monotonic() - began), sync.landing, table)
+    seconds = time.monotonic() - began
+    if sync is None:
+        outcome = AccountOutcome(task.account_id, status, mode_of(task), error, seconds=seconds)
+    else:
+        outcome = sync.outcome(status, error, seconds)
+    return AccountResult(outcome)
+
+
+class _Sync:
+    """The state of one account while it is read."""
+
+    def __init__(self, task: AccountTask, shared: Shared) -> None:
+        self.task = task
+        self.shared = shared
+        self.now: int | None = None
+        self.gap_recovered = False
+        self.landing = AccountLanding(
+            task.account_id,
+            shared.directory / task.account_id,
+            memory_budget=shared.memory_budget,
+        )
+        self.client = Client(shared.pool, api_base=task.api_base, authorise=task.authorise)
+        cursor = task.cursor
+        wants = every_reference
+        if cursor is not None:
+            wants = embedded_since(cursor.events_cursor - OVERLAP)
+        self.reader = AccountReader(
+            task.account_id,
+            self.client,
+            TaskGroup(shared.executor, self.client.limiter, on_failure=self.client.stop),
+            self.landing,
+            References(wants),
+            shared.report,
+        )
+
+    def run(self) -> pa.Table:
+        """Read what the task asks for and return the sync's row."""
+        cursor = self.task.cursor
+        if cursor is None:
+            start = self._first_import()
+        else:
+            start = self._changes(cursor)
+        assert self.now is not None  # noqa: S101 - both ways begin by taking T0
+        self._report_done()
+        earlier = 0 if cursor is None else cursor.events_cursor
+        return sync_row(
+            {
+                "account_id": self.task.account_id,
+                "sync_id": f"{self.shared.run_id}/{self.task.account_id}",
+                "mode": mode_of(self.task),
+                "started_at": utc(self.now).replace(tzinfo=None),
+                "events_cursor": max(earlier, self.now - LAG),
+                "history_start": utc(start).replace(tzinfo=None),
+                "reporting_timezone": self.task.reporting_timezone,
+                "requests": self.client.requests,
+                "objects": sum(self.landing.counts.values()),
+                "read_order": time.time_ns(),
+            }
+        )
+
+    def _take_account(self) -> None:
+        """Read the account itself; apps may lack the permission, then UTC and no name must do."""
+        stream = BY_NAME["accounts"]
+        try:
+            reply = self.client.get(stream.path)
+        except PermissionMissing:
+            return
+        self._take_time(reply)
+        if reply.data.get("id") != self.task.account_id:
+            raise StripeReadError(
+                f"the credential opens account {reply.data.get('id')}, not"
+                f" {self.task.account_id}: connect that account again"
+            )
+        self.reader.receive(stream, [reply.data], reply)
+
+    def _take_time(self, reply: Reply) -> int:
+        """Take T0 from the first answer of all: only what was true before it is covered."""
+        if self.now is None:
+            self.now = reply.date
+        return self.now
+
+    def _first_import(self) -> int:
+        self._take_account()
+        poll = Poll(self.reader, None)
+        # The newest events are landed too, so that the next poll's overlap finds them known.
+        since = (self.now or int(time.time())) - LAG - OVERLAP
+        first = poll.first_page(since)
+        now = self._take_time(first)
+        poll.read_on(first, since=now - LAG - OVERLAP, now=now)
+        if self.task.days is not None:
+            start = unix(self.task.days[0])
+        else:
+            start = history_start(now, self.task.history_days)
+        import_lists(self.reader, now=now, start=start, landed=frozenset(poll.landed))
+        return start
+
+    def _changes(self, cursor: Cursor) -> int:
+        poll = Poll(self.reader, cursor)
+        first = poll.first_page(poll.since)
+        now = self._take_time(first)
+        if now // DAY != int(cursor.started_at.timestamp()) // DAY:
+            # Settings change without an event that we could see: look once a day.
+            self._take_account()
+        start = int(cursor.history_start.timestamp())
+        if needs_recovery(cursor.events_cursor, now):
+            self._recover(cursor, poll, first, now)
+            return start
+        poll.read_on(first, since=poll.since, now=now)
+        if self.task.days is not None:
+            start = self._list_days(self.task.days, start, now)
+        refetch(self.reader, poll.changes, since=poll.since, now=now, sizes=cursor.sizes)
+        return start
+
+    def _recover(self, cursor: Cursor, poll: Poll, first: Reply, now: int) -> None:
+        """Import again by lists: a gap this long may have holes in the feed."""
+        self.gap_recovered = True
+        self.reader.references.follow_all()
+        poll.read_on(first, since=now - LAG - OVERLAP, now=now)
+        gap = -(-(now - cursor.events_cursor) // DAY)
+
+        def want_deleted(event: dict[str, Any]) -> None:
+            if is_deletion(event):
+                for touched in touched_by(event):
+                    self.reader.references.want(touched.stream, [touched.id])
+
+        import_lists(
+            self.reader,
+            now=now,
+            start=history_start(now, min(RECOVERY_MOST, gap + RECOVERY_DAYS)),
+            landed=frozenset(poll.landed) | cursor.seen_events,
+            on_event=want_deleted,
+        )
+
+    def _list_days(self, days: tuple[date, date], start: int, now: int) -> int:
+        first, last = unix(days[0]), unix(days[1])
+        for stream in STREAMS:
+            if stream.kind is Kind.HISTORY:
+                self.reader.list_window(stream, Window(first, min(last + DAY, now + 1)))
+        self.reader.group.wait()
+        return extended_history(start, first, last)
+
+    def _report_done(self) -> None:
+        for stream, count in self.landing.counts.items():
+            self.shared.report(Progress(self.task.account_id, stream, "done", count))
+
+    def outcome(self, status: Status, error: str | None, seconds: float) -> AccountOutcome:
+        """Return the outcome with what is known by now."""
+        return AccountOutcome(
+            account_id=self.task.account_id,
+            status=status,
+            mode=mode_of(self.task),
+            error=error,
+            rows=dict(self.landing.counts) if status == "ok" else {},
+            requests=self.client.requests,
+            seconds=seconds,
+            started_at=None if self.now is None else utc(self.now),
+            gap_recovered=self.gap_recovered,
+        )

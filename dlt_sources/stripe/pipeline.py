@@ -1,0 +1,52 @@
+"""How dlt is set up: no telemetry, no shared working directories, no state outside the warehouse.
+
+Every run has a dlt pipeline of its own, because pipelines that share a directory disturb each
+other; the cursor is in the warehouse, so there is nothing for dlt's own state to remember.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dlt
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_sources.stripe.streams import DATASET
+
+NAME = "stripe"
+
+SETTINGS: dict[str, object] = {
+    "runtime.dlthub_telemetry": False,
+    # A signal ends the process at once: a killed load is finished by the next one.
+    "runtime.intercept_signals": False,
+    "restore_from_destination": False,
+    "normalize.parquet_normalizer.add_dlt_load_id": True,
+    "data_writer.buffer_max_items": 4000,
+    # Several files per large table, so that a load never holds one of them whole.
+    "data_writer.file_max_items": 200_000,
+}
+
+
+def configure() -> None:
+    """Apply `SETTINGS` to dlt in this process; they win over no value that a user has set."""
+    for key, value in SETTINGS.items():
+        if dlt.config.get(key) is None:
+            dlt.config[key] = value
+
+
+def open_pipeline(pipelines_dir: Path, warehouse: Path) -> Pipeline:
+    """Return the pipeline that lives in `pipelines_dir`; nothing is opened yet.
+
+    Args:
+        pipelines_dir: The run's own directory.
+        warehouse: The DuckDB file that `load` writes; `extract` and `normalize` only need to know
+            what DuckDB can do.
+    """
+    configure()
+    return dlt.pipeline(
+        NAME,
+        pipelines_dir=str(pipelines_dir),
+        destination=dlt.destinations.duckdb(str(warehouse)),
+        dataset_name=DATASET,
+        progress=None,
+    )
