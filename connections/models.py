@@ -54,8 +54,8 @@ class AuthKind(StrEnum):
 class CredentialPurpose(StrEnum):
     """What a stored credential is for; part of what its ciphertext is bound to."""
 
-    ACCESS_TOKEN = "access_token"
-    REFRESH_TOKEN = "refresh_token"
+    ACCESS_TOKEN = "access_token"  # noqa: S105 (a name, not a token)
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 (likewise)
 
 
 class RequestKind(StrEnum):

@@ -1,9 +1,49 @@
-"""Sync requests: asked for, counted against the quota, handed out (stub)."""
+"""Sync requests: asked for, counted against the quota, handed out to runs, tried again.
 
+What a run does with an account that it took is in `syncs`.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.engine import Engine
-from connections.models import RequestKind, SyncRequest
+from sqlalchemy.orm import Session
+
+from connections.days import checked_timezone, day_of, next_day_begins
+from connections.errors import AccountStateError, DashtrayError
+from connections.models import (
+    Account,
+    AccountStatus,
+    RequestKind,
+    RequestStatus,
+    SyncRequest,
+    SyncRun,
+)
+from connections.rows import account_row, at, transaction
+from connections.tiers import get_tier
+
+CLAIM_LEASE = timedelta(minutes=15)
+"""A claim that no run has begun for so long is handed out again."""
+
+ALONE = frozenset({RequestKind.FIRST_IMPORT, RequestKind.REIMPORT})
+"""Kinds that read all of the history window: one run per account."""
+
+OPEN = (RequestStatus.QUEUED, RequestStatus.CLAIMED, RequestStatus.RUNNING)
+
+
+class QuotaExceededError(DashtrayError):
+    """The account's manual syncs of the day are used up.
+
+    Attributes:
+        next_possible_at: when the next one is possible. UTC.
+    """
+
+    def __init__(self, message: str, next_possible_at: datetime) -> None:
+        super().__init__(message)
+        self.next_possible_at = next_possible_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,8 +51,9 @@ class Claim:
     """Requests handed out together, to be served by one run.
 
     Attributes:
-        claim_id: stable until a run begins it: use it as Dagster's run key.
-        kind: `first_import` and `reimport` come one account per claim; the rest come together.
+        claim_id: stays the same until a run begins it: use it as Dagster's run key.
+        kind: `first_import` and `reimport` come one account per claim; the rest come together,
+            as `manual`.
         account_ids: whom to sync.
         priority: of the most important tier in it; smaller is earlier.
     """
@@ -30,17 +71,275 @@ def request_sync(
     *,
     now: datetime | None = None,
 ) -> SyncRequest:
-    """Ask for a sync. A manual request of a never-imported account becomes its first import.
+    """Ask for a sync.
+
+    A manual request of an account that was never imported becomes its first import, which counts
+    against no quota. Accepted manual requests count on the account's own day, whatever becomes of
+    them; without a quota, a request joins one that still waits.
 
     Raises:
-        QuotaExceededError: the day's manual requests are used up; has `next_possible_at`.
-        UnknownAccountError, AccountStateError (paused, revoked, disconnected).
+        QuotaExceededError: the day's manual requests are used up.
+        UnknownAccountError: no such account.
+        AccountStateError: it is paused, revoked or disconnected.
     """
-    raise NotImplementedError
+    instant = at(now)
+    with transaction(engine) as session:
+        # The lock makes the count and the new row one step for this account.
+        account = account_row(session, account_id, lock=True)
+        require_connected(account)
+        if account.first_import_finished_at is None:
+            request = queue_first_import(session, account, now=instant)
+        elif kind is RequestKind.MANUAL and get_tier(account.tier).manual_quota_per_day is not None:
+            request = _within_quota(session, account, now=instant)
+        else:
+            request = _join_or_queue(session, account, kind, now=instant)
+        session.flush()
+    # Raised outside, so that the refusal is recorded.
+    if request.status is RequestStatus.REFUSED:
+        raise _refusal(account, request, instant)
+    return request
+
+
+def manual_syncs_left(
+    engine: Engine, account_id: str, *, now: datetime | None = None
+) -> int | None:
+    """How many manual requests the account still has today; None = no limit."""
+    instant = at(now)
+    with transaction(engine) as session:
+        account = account_row(session, account_id)
+        quota = get_tier(account.tier).manual_quota_per_day
+        return None if quota is None else max(0, quota - _used(session, account, instant))
 
 
 def claim_requests(
     engine: Engine, *, limit: int = 1000, now: datetime | None = None
 ) -> list[Claim]:
-    """Hand out what is queued, and again every claim that no run has begun yet."""
-    raise NotImplementedError
+    """Hand out what waits, and once more every claim that no run has begun yet.
+
+    The answer repeats an unbegun claim under the same `claim_id`, so that a caller who crashed
+    after asking loses nothing, and Dagster's run keys keep it from starting twice. Accounts being
+    synced wait. A claim not begun within `CLAIM_LEASE` goes back to the queue.
+
+    Args:
+        engine: the database.
+        limit: how many waiting requests to hand out at most.
+        now: the present.
+    """
+    instant = at(now)
+    with transaction(engine) as session:
+        _requeue(
+            session,
+            session.scalars(
+                select(SyncRequest)
+                .where(
+                    SyncRequest.status == RequestStatus.CLAIMED,
+                    SyncRequest.claimed_at < instant - CLAIM_LEASE,
+                )
+                .with_for_update(skip_locked=True)
+            ).all(),
+            not_before=instant,
+        )
+        _claim_waiting(session, limit=limit, now=instant)
+        return _unbegun_claims(session)
+
+
+def release_claim(engine: Engine, claim_id: str, *, now: datetime | None = None) -> None:
+    """Put a claim back into the queue at once, as when its run failed before it began."""
+    with transaction(engine) as session:
+        _requeue(
+            session,
+            session.scalars(
+                select(SyncRequest)
+                .where(
+                    SyncRequest.claim_id == claim_id, SyncRequest.status == RequestStatus.CLAIMED
+                )
+                .with_for_update()
+            ).all(),
+            not_before=at(now),
+        )
+
+
+def recent_requests(engine: Engine, account_id: str, *, limit: int = 20) -> list[SyncRequest]:
+    """The account's last requests, newest first.
+
+    Raises:
+        UnknownAccountError: no such account.
+    """
+    with transaction(engine) as session:
+        account_row(session, account_id)
+        query = (
+            select(SyncRequest)
+            .where(SyncRequest.account_id == account_id)
+            .order_by(SyncRequest.id.desc())
+            .limit(limit)
+        )
+        return list(session.scalars(query))
+
+
+def queue_first_import(session: Session, account: Account, *, now: datetime) -> SyncRequest:
+    """The account's open first import, queued if there is none; a retry's waiting ends."""
+    request = session.scalar(
+        select(SyncRequest)
+        .where(
+            SyncRequest.account_id == account.account_id,
+            SyncRequest.kind == RequestKind.FIRST_IMPORT,
+            SyncRequest.status.in_(OPEN),
+        )
+        .order_by(SyncRequest.id)
+        .with_for_update()
+    )
+    if request is None:
+        return _queue(session, account, RequestKind.FIRST_IMPORT, now=now)
+    request.not_before = min(request.not_before, now)
+    return request
+
+
+def drop_open_requests(session: Session, account_id: str, reason: str, *, now: datetime) -> None:
+    """Fail all open requests of an account that left."""
+    session.execute(
+        update(SyncRequest)
+        .where(SyncRequest.account_id == account_id, SyncRequest.status.in_(OPEN))
+        .values(status=RequestStatus.FAILED, finished_at=now, error=reason)
+    )
+
+
+def require_connected(account: Account) -> None:
+    """Raise `AccountStateError` unless the account may be synced; says what to do."""
+    if account.status is AccountStatus.CONNECTED:
+        return
+    remedy = {
+        AccountStatus.PAUSED: "Resume it first.",
+        AccountStatus.REVOKED: "Stripe withdrew the access: connect it again.",
+        AccountStatus.DISCONNECTED: "Connect it again.",
+    }[account.status]
+    raise AccountStateError(f"The account {account.account_id} is {account.status}. {remedy}")
+
+
+def _within_quota(session: Session, account: Account, *, now: datetime) -> SyncRequest:
+    quota = get_tier(account.tier).manual_quota_per_day
+    request = _queue(session, account, RequestKind.MANUAL, now=now)
+    request.quota_day = day_of(now, checked_timezone(account.day_timezone))
+    if quota is not None and _used(session, account, now) >= quota:
+        request.status = RequestStatus.REFUSED
+        request.finished_at = now
+        request.error = "The day's manual syncs are used up."
+    return request
+
+
+def _used(session: Session, account: Account, now: datetime) -> int:
+    with session.no_autoflush:  # the request being judged does not count itself
+        count = session.scalar(
+            select(func.count())
+            .select_from(SyncRequest)
+            .where(
+                SyncRequest.account_id == account.account_id,
+                SyncRequest.kind == RequestKind.MANUAL,
+                SyncRequest.quota_day == day_of(now, checked_timezone(account.day_timezone)),
+                SyncRequest.status != RequestStatus.REFUSED,
+            )
+        )
+    return count or 0
+
+
+def _refusal(account: Account, request: SyncRequest, now: datetime) -> QuotaExceededError:
+    tier = get_tier(account.tier)
+    zone = checked_timezone(account.day_timezone)
+    again = next_day_begins(now, zone)
+    return QuotaExceededError(
+        f"The account {account.account_id} has used its {tier.manual_quota_per_day} manual syncs "
+        f"of {request.quota_day} (tier {tier.name}). The next is possible at "
+        f"{again.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}.",
+        again,
+    )
+
+
+def _join_or_queue(
+    session: Session, account: Account, kind: RequestKind, *, now: datetime
+) -> SyncRequest:
+    """Join a request that still waits: its sync will see all that this one would."""
+    waiting = session.scalar(
+        select(SyncRequest)
+        .where(
+            SyncRequest.account_id == account.account_id,
+            SyncRequest.kind == kind,
+            SyncRequest.status == RequestStatus.QUEUED,
+        )
+        .limit(1)
+    )
+    return waiting or _queue(session, account, kind, now=now)
+
+
+def _queue(session: Session, account: Account, kind: RequestKind, *, now: datetime) -> SyncRequest:
+    request = SyncRequest(
+        account_id=account.account_id,
+        kind=kind,
+        status=RequestStatus.QUEUED,
+        requested_at=now,
+        not_before=now,
+        attempt=1,
+    )
+    session.add(request)
+    return request
+
+
+def _requeue(session: Session, requests: Sequence[SyncRequest], *, not_before: datetime) -> None:
+    """Back into the queue for another attempt, under a new claim."""
+    for request in requests:
+        request.status = RequestStatus.QUEUED
+        request.attempt += 1
+        request.not_before = not_before
+        request.claim_id = request.claimed_at = request.run_id = request.started_at = None
+    session.flush()
+
+
+def _claim_waiting(session: Session, *, limit: int, now: datetime) -> None:
+    being_synced = exists().where(
+        SyncRun.account_id == SyncRequest.account_id, SyncRun.finished_at.is_(None)
+    )
+    waiting = session.scalars(
+        select(SyncRequest)
+        .join(Account, Account.account_id == SyncRequest.account_id)
+        .where(
+            SyncRequest.status == RequestStatus.QUEUED,
+            SyncRequest.not_before <= now,
+            Account.status == AccountStatus.CONNECTED,
+            ~being_synced,
+        )
+        .order_by(SyncRequest.requested_at, SyncRequest.id)
+        .limit(limit)
+        .with_for_update(of=SyncRequest, skip_locked=True)
+    ).all()
+    alone: dict[str, str] = {}
+    for request in waiting:
+        if request.kind in ALONE and request.account_id not in alone:
+            alone[request.account_id] = f"{request.kind}-{uuid4().hex}"
+    together = f"{RequestKind.MANUAL}-{uuid4().hex}"
+    for request in waiting:
+        request.status = RequestStatus.CLAIMED
+        # A reading of the whole history serves every other wish of the same account too.
+        request.claim_id = alone.get(request.account_id, together)
+        request.claimed_at = now
+    session.flush()
+
+
+def _unbegun_claims(session: Session) -> list[Claim]:
+    rows = session.execute(
+        select(SyncRequest.claim_id, SyncRequest.kind, SyncRequest.account_id, Account.tier)
+        .join(Account, Account.account_id == SyncRequest.account_id)
+        .where(SyncRequest.status == RequestStatus.CLAIMED)
+        .order_by(SyncRequest.id)
+    ).all()
+    kinds: dict[str, RequestKind] = {}
+    accounts: dict[str, dict[str, int]] = {}
+    for claim_id, kind, account_id, tier in rows:
+        if claim_id is None:
+            continue
+        kinds.setdefault(claim_id, RequestKind.MANUAL)
+        if kind in ALONE:
+            kinds[claim_id] = kind
+        accounts.setdefault(claim_id, {})[account_id] = get_tier(tier).priority
+    claims = [
+        Claim(claim_id, kinds[claim_id], tuple(members), min(members.values()))
+        for claim_id, members in accounts.items()
+    ]
+    return sorted(claims, key=lambda claim: claim.priority)

@@ -25,14 +25,14 @@ def _word(name: str, *, nullable: bool = False) -> sa.Column[str]:
 
 def _one_of(table: str, column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=f"ck_{table}_{column}")
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=op.f(f"ck_{table}_{column}"))
 
 
 def _of_account(table: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(
         ["account_id"],
         [f"{SCHEMA}.accounts.account_id"],
-        name=f"fk_{table}_account_id",
+        name=op.f(f"fk_{table}_account_id"),
         ondelete="CASCADE",
     )
 
@@ -61,14 +61,16 @@ def upgrade() -> None:
         _when("last_success_at", nullable=True),
         _text("last_error", nullable=True),
         sa.Column("consecutive_failures", sa.BigInteger(), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("account_id", name="pk_accounts"),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_accounts")),
         _one_of("accounts", "status", ("connected", "paused", "revoked", "disconnected")),
         _one_of("accounts", "auth_kind", AUTH_KINDS),
         sa.CheckConstraint(
             "(auth_kind = 'api_key_env') = (api_key_env IS NOT NULL)",
-            name="ck_accounts_api_key_env_named",
+            name=op.f("ck_accounts_api_key_env_named"),
         ),
-        sa.CheckConstraint("consecutive_failures >= 0", name="ck_accounts_failures_not_negative"),
+        sa.CheckConstraint(
+            "consecutive_failures >= 0", name=op.f("ck_accounts_failures_not_negative")
+        ),
         schema=SCHEMA,
     )
     op.create_table(
@@ -81,9 +83,11 @@ def upgrade() -> None:
         sa.Column("ciphertext", sa.LargeBinary(), nullable=False),
         _when("stored_at"),
         _when("expires_at", nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_credentials"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credentials")),
         _of_account("credentials"),
-        sa.UniqueConstraint("account_id", "purpose", name="uq_credentials_account_id_purpose"),
+        sa.UniqueConstraint(
+            "account_id", "purpose", name=op.f("uq_credentials_account_id_purpose")
+        ),
         _one_of("credentials", "purpose", ("access_token", "refresh_token")),
         schema=SCHEMA,
     )
@@ -97,7 +101,7 @@ def upgrade() -> None:
         _when("created_at"),
         _when("expires_at"),
         _when("used_at", nullable=True),
-        sa.PrimaryKeyConstraint("state_hash", name="pk_oauth_states"),
+        sa.PrimaryKeyConstraint("state_hash", name=op.f("pk_oauth_states")),
         _one_of("oauth_states", "flow", AUTH_KINDS),
         schema=SCHEMA,
     )
@@ -117,7 +121,7 @@ def upgrade() -> None:
         _when("started_at", nullable=True),
         _when("finished_at", nullable=True),
         _text("error", nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_sync_requests"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_requests")),
         _of_account("sync_requests"),
         _one_of("sync_requests", "kind", REQUEST_KINDS),
         _one_of(
@@ -152,12 +156,13 @@ def upgrade() -> None:
         sa.Column("rows", sa.BigInteger(), nullable=True),
         sa.Column("requests", sa.BigInteger(), nullable=True),
         _text("error", nullable=True),
-        sa.PrimaryKeyConstraint("run_id", "account_id", name="pk_sync_runs"),
+        sa.PrimaryKeyConstraint("run_id", "account_id", name=op.f("pk_sync_runs")),
         _of_account("sync_runs"),
         _one_of("sync_runs", "kind", REQUEST_KINDS),
         _one_of("sync_runs", "outcome", ("ok", "failed", "revoked")),
         sa.CheckConstraint(
-            "(finished_at IS NULL) = (outcome IS NULL)", name="ck_sync_runs_finished_with_outcome"
+            "(finished_at IS NULL) = (outcome IS NULL)",
+            name=op.f("ck_sync_runs_finished_with_outcome"),
         ),
         schema=SCHEMA,
     )
