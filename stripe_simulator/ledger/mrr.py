@@ -160,9 +160,10 @@ class MrrHistory:
     def _status(self, decision: log.StatusChanged, day: date) -> Replayed:
         subscription = self.subscriptions[decision.subscription]
         subscription.status = decision.status
-        if decision.status == "trialing" and subscription.trial_start == subscription.started:
-            if not subscription.was_active and not self._last_status.get(subscription.id):
-                self.trial_starts[day].append(subscription)
+        begins = subscription.id not in self._last_status
+        began_with_trial = subscription.trial_start == subscription.started
+        if begins and began_with_trial and decision.status == "trialing":
+            self.trial_starts[day].append(subscription)
         if decision.status in COUNTING and not subscription.was_active:
             subscription.was_active = True
             self.first_active[day].append(subscription)
@@ -202,7 +203,12 @@ class MrrHistory:
             for item, mrr in self._items(subscription).items():
                 self.item_closings.append(
                     ItemClosing(
-                        day, subscription.customer, subscription.currency, subscription.id, item, mrr
+                        day,
+                        subscription.customer,
+                        subscription.currency,
+                        subscription.id,
+                        item,
+                        mrr,
                     )
                 )
         changed: dict[tuple[str, str], Triple] = {}

@@ -128,19 +128,14 @@ class Account:
         self._dirty[thing.id] = thing
         if not event_types:
             return
-        ids = [self.ids.new("evt") for _ in event_types]
+        used = self.ids.skip("evt", len(event_types))
         if self.now < self._event_floor:
             return
         payload = events.view(render(self, thing))
-        for event_id, event_type in zip(ids, event_types, strict=True):
+        for number, event_type in enumerate(event_types, used + 1):
+            event_id = self.ids.numbered("evt", number)
             tells = event_type.endswith(".updated") or event_type == "charge.refunded"
             self._put_event(event_id, event_type, payload, before if tells else None)
-
-    def announce(self, event_type: str, payload_of: Callable[[], dict[str, Any]]) -> None:
-        """Emit an event about something that is no stored object of its own."""
-        event_id = self.ids.new("evt")
-        if self.now >= self._event_floor:
-            self._put_event(event_id, event_type, payload_of(), None)
 
     def remove(self, thing: Any, event_type: str) -> None:
         """Delete the object in Stripe."""

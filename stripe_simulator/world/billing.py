@@ -73,7 +73,7 @@ def new_line(
         price_amount(item.price, item.quantity) if amount is None else amount,
         item.period_start,
         item.period_end,
-        description or f"{item.quantity or 0} × {item.price.nickname or item.price.id}",
+        description or f"{item.quantity or 0} x {item.price.nickname or item.price.id}",
         item.price,
         item.quantity or 0,
         subscription.id,
@@ -164,9 +164,7 @@ def _apply(discount: Discount, lines: list[Line]) -> None:
     if rest <= 0:
         return
     shares = [rest * line.net // total for line in chosen]
-    remainders = sorted(
-        range(len(chosen)), key=lambda index: -(rest * chosen[index].net % total)
-    )
+    remainders = sorted(range(len(chosen)), key=lambda index: -(rest * chosen[index].net % total))
     for index in remainders[: rest - sum(shares)]:
         shares[index] += 1
     for line, share in zip(chosen, shares, strict=True):

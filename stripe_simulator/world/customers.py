@@ -9,7 +9,18 @@ from stripe_simulator.world.account import Account
 from stripe_simulator.world.clock import DAY, HOUR
 from stripe_simulator.world.state import Charge, Customer, Dispute, Price, Subscription
 
-_FIRST = ("Amber", "Birch", "Cedar", "Delta", "Ember", "Fjord", "Grove", "Harbor", "Iris", "Juniper")
+_FIRST = (
+    "Amber",
+    "Birch",
+    "Cedar",
+    "Delta",
+    "Ember",
+    "Fjord",
+    "Grove",
+    "Harbor",
+    "Iris",
+    "Juniper",
+)
 _SECOND = ("Analytics", "Bakery", "Clinic", "Design", "Energy", "Films", "Games", "Hotels", "Labs")
 _FEEDBACK = ("too_expensive", "missing_features", "switched_service", "unused", "other")
 _CHECKUP_DAYS = 30
@@ -42,7 +53,9 @@ def open_shop(account: Account) -> None:
     shop.forever = [
         catalog.add_coupon(account, "Nonprofit 20 %", "forever", percent="20"),
         catalog.add_coupon(account, "Partner 10 %", "forever", percent="10"),
-        catalog.add_coupon(account, "Friend of the house", "forever", amount=500, currency=currency),
+        catalog.add_coupon(
+            account, "Friend of the house", "forever", amount=500, currency=currency
+        ),
     ]
     shop.once = [
         catalog.add_coupon(account, "Welcome 50 %", "once", percent="50"),
@@ -60,7 +73,9 @@ def arrive(account: Account) -> None:
     rng, rates = account.rng, account.rates
     number = len(account.customers)
     name = f"{_FIRST[number % 10]} {_SECOND[number // 10 % 9]} {number // 90 + 1}"
-    account.schedule(account.now + 1 + round(rng.expovariate(rates.customers_per_day) * DAY), arrive)
+    account.schedule(
+        account.now + 1 + round(rng.expovariate(rates.customers_per_day) * DAY), arrive
+    )
     coupon = rng.choice(account.shop.forever[:2]) if rng.random() < rates.customer_coupon else None
     customer = lifecycle.add_customer(account, name, coupon=coupon)
     customer.last4 = f"{customer.rng.randrange(10_000):04d}"
@@ -204,9 +219,7 @@ def pay_once(account: Account, customer: Customer) -> None:
 
 
 def _try_once(account: Account, customer: Customer, intent: payments.Intent, count: int) -> None:
-    charge = payments.attempt(
-        account, intent, behaviour.draw(account, customer, first=count == 1)
-    )
+    charge = payments.attempt(account, intent, behaviour.draw(account, customer, first=count == 1))
     if charge.status == "failed" and count < 2:
         later = account.now + customer.rng.randint(60, DAY)
         account.schedule(later, _try_once, customer, intent, count + 1)

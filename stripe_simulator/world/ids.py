@@ -3,21 +3,18 @@
 What belongs here: making ids. They depend on the seed, the account and a count per prefix alone.
 """
 
+from base64 import b64encode
 from hashlib import blake2b
 
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-# Stripe's newer billing objects carry 24 characters; customers, products and subscriptions' items 14.
+# Newer billing objects carry 24 characters, these older ones fewer.
 _LENGTHS = {"cus": 14, "prod": 14, "si": 14, "acct": 16}
+_DIGEST_BYTES = 18
 
 
 def encode(text: str, length: int) -> str:
-    """`length` base-62 characters that depend on `text` alone."""
-    number = int.from_bytes(blake2b(text.encode(), digest_size=20).digest(), "big")
-    letters = []
-    for _ in range(length):
-        number, digit = divmod(number, 62)
-        letters.append(_ALPHABET[digit])
-    return "".join(letters)
+    """`length` (at most 24) letters and digits that depend on `text` alone."""
+    digest = blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
+    return b64encode(digest, altchars=b"sS").decode()[:length]
 
 
 class Ids:
@@ -27,9 +24,16 @@ class Ids:
         self._seed = seed
         self._counts: dict[str, int] = {}
 
+    def skip(self, prefix: str, times: int) -> int:
+        """Use up `times` ids without making them; the count of the last one used before."""
+        count = self._counts.get(prefix, 0)
+        self._counts[prefix] = count + times
+        return count
+
     def new(self, prefix: str) -> str:
         """The next id with this prefix, such as ``cus_8sH2…``."""
-        count = self._counts.get(prefix, 0) + 1
-        self._counts[prefix] = count
-        length = _LENGTHS.get(prefix, 24)
-        return f"{prefix}_{encode(f'{self._seed}/{prefix}/{count}', length)}"
+        return self.numbered(prefix, self.skip(prefix, 1) + 1)
+
+    def numbered(self, prefix: str, count: int) -> str:
+        """The id of number `count` with this prefix."""
+        return f"{prefix}_{encode(f'{self._seed}/{prefix}/{count}', _LENGTHS.get(prefix, 24))}"

@@ -113,7 +113,7 @@ def subscribe(
         for item in subscription.items
     ]
     if not trial_days:
-        # Stripe calls it incomplete until the first payment is through; most are in the same second.
+        # Incomplete until the first payment is through, which mostly is in the same second.
         subscription.status = "incomplete"
     invoice = billing.new_invoice(
         account, customer, subscription.currency, "subscription_create", lines, subscription
@@ -235,9 +235,7 @@ def change(
         lines.append(billing.new_line(account, subscription, item))
     else:
         span = (old_start, old_end)
-        lines.append(
-            _proration(account, subscription, item, item.price, item.quantity, span, 1)
-        )
+        lines.append(_proration(account, subscription, item, item.price, item.quantity, span, 1))
     invoice = billing.new_invoice(
         account,
         subscription.customer,
@@ -274,7 +272,7 @@ def _proration(
         sign * amount,
         now,
         end,
-        f"{word} {quantity or 0} × {price.nickname or price.id}",
+        f"{word} {quantity or 0} x {price.nickname or price.id}",
         price,
         quantity or 0,
         subscription.id,
@@ -331,7 +329,9 @@ def payment_succeeded(account: Account, subscription: Subscription, invoice: Inv
         before = account.snapshot(subscription)
         _set_status(account, subscription, "active")
         account.show(subscription, "customer.subscription.updated", before=before)
-    elif subscription.status in ("past_due", "unpaid") and invoice.id == subscription.latest_invoice:
+    elif (
+        subscription.status in ("past_due", "unpaid") and invoice.id == subscription.latest_invoice
+    ):
         before = account.snapshot(subscription)
         _set_status(account, subscription, "active")
         account.show(subscription, "customer.subscription.updated", before=before)

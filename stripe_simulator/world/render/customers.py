@@ -23,7 +23,12 @@ def account(thing: "Account") -> dict[str, Any]:
         "metadata": {},
         "payouts_enabled": True,
         "settings": {
-            "branding": {"icon": None, "logo": None, "primary_color": None, "secondary_color": None},
+            "branding": {
+                "icon": None,
+                "logo": None,
+                "primary_color": None,
+                "secondary_color": None,
+            },
             "card_payments": {
                 "statement_descriptor_prefix": None,
                 "statement_descriptor_prefix_kana": None,

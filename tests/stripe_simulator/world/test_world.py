@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from stripe_simulator.ledger import truth
 from stripe_simulator.store import ObjectStore
 from stripe_simulator.world import World, build_world
-
 from tests.stripe_simulator.world.spec import problems
 
 DAY = 86_400
