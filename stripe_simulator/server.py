@@ -13,7 +13,7 @@ from stripe_simulator.consent import AccountChoice
 from stripe_simulator.control import PREFIX, Control, Truth, describe_accounts
 from stripe_simulator.oauth import OAuth
 from stripe_simulator.store import ObjectStore
-from stripe_simulator.wire.app import StripeApi
+from stripe_simulator.wire.app import API_VERSION, StripeApi
 from stripe_simulator.wire.auth import PLATFORM_CLIENT_ID, Credentials, derive
 from stripe_simulator.wire.clock import VirtualClock
 from stripe_simulator.wire.endpoints import ENDPOINTS
@@ -65,6 +65,16 @@ class Simulator:
         self._control = Control(
             world, truth, store, clock, self.credentials, self.oauth, self.api, self.tick
         )
+
+    @property
+    def accounts(self) -> list[Any]:
+        """The accounts of the world."""
+        return list(self._world.accounts)
+
+    @property
+    def api_version(self) -> str:
+        """The version of Stripe's API that objects are rendered in."""
+        return API_VERSION
 
     def tick(self) -> None:
         """Let the world catch up with the clock."""

@@ -1,0 +1,185 @@
+"""Everything that the simulator serves, judged by Stripe's published description.
+
+What belongs here: the sweep over all endpoints of a world and its table, for the tests and as a
+command: ``python -m tests.stripe_simulator.conformance --preset every-case --seeds 10``.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from stripe_simulator.server import Options, Simulator
+from stripe_simulator.store import ObjectStore
+from stripe_simulator.wire.clock import VirtualClock
+from stripe_simulator.wire.endpoints import ENDPOINTS, Endpoint
+from stripe_simulator.wire.http import Request, Response
+from stripe_simulator.wire.shapes import SHAPES
+from tests.stripe_simulator.description import faults
+
+START = 1_735_689_600
+DAYS = 540
+DAY = 86_400
+SAMPLE = 100
+# Subscriptions are only all there when all are asked for.
+EXTRA = {"/v1/subscriptions": "&status=all"}
+
+
+@dataclass
+class Verdict:
+    """How many objects of each type were judged, and what was wrong with some."""
+
+    checked: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def judge(self, obj: dict[str, Any], label: str | None = None) -> None:
+        """Judge one object, and what an event carries."""
+        kind = label or str(obj.get("object"))
+        self.checked[kind] += 1
+        wrong = faults(obj)
+        if wrong:
+            self.failed[kind] += 1
+            self.examples.setdefault(kind, [])
+            if len(self.examples[kind]) < 3:
+                self.examples[kind].append(f"{obj.get('id')}: {'; '.join(wrong)}")
+
+    def table(self) -> str:
+        """One line a type, and examples of what failed."""
+        lines = [f"{'object':<34}{'checked':>10}{'failed':>8}"]
+        for kind in sorted(self.checked):
+            lines.append(f"{kind:<34}{self.checked[kind]:>10}{self.failed[kind]:>8}")
+            lines += [f"    {example}" for example in self.examples.get(kind, [])]
+        lines.append(f"{'all':<34}{self.checked.total():>10}{self.failed.total():>8}")
+        return "\n".join(lines)
+
+
+def simulate(preset: str, seed: int, days: int = DAYS) -> Simulator:
+    """A simulator over a built world, standing still."""
+    from stripe_simulator import world
+
+    store = ObjectStore()
+    now = START + days * DAY
+    built = world.build_world(preset, seed, START, now, store)
+
+    def no_truth(*question: Any) -> dict[Any, Any]:
+        raise NotImplementedError("conformance asks no ledger")
+
+    return Simulator(built, no_truth, store, VirtualClock(now), Options(seed=str(seed)))
+
+
+def get(simulator: Simulator, account_id: str, path: str, query: str = "") -> dict[str, Any]:
+    """One good answer, parsed.
+
+    Raises:
+        AssertionError: If the answer is an error.
+    """
+    key = simulator.credentials.account_key(account_id)
+    request = Request("GET", path, query, {"authorization": f"Bearer {key}"}, b"")
+    answer = simulator.handle(request)
+    assert isinstance(answer, Response)
+    assert answer.status == 200, f"{path}?{query}: {answer.status} {answer.body[:500]!r}"
+    parsed: dict[str, Any] = orjson.loads(answer.body)
+    return parsed
+
+
+def every(
+    simulator: Simulator, account_id: str, path: str, extra: str = "", most: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """All objects of a list, page by page."""
+    query = f"limit=100{extra}"
+    while True:
+        page = get(simulator, account_id, path, query)
+        yield from page["data"]
+        if not page["has_more"] or (most is not None and most <= len(page["data"])):
+            return
+        query = f"limit=100{extra}&starting_after={page['data'][-1]['id']}"
+
+
+def expansions(object_type: str, depth: int) -> Iterator[str]:
+    """Every path that can be expanded from a type, `depth` references deep."""
+    shape = SHAPES.get(object_type)
+    if shape is None or depth == 0:
+        return
+    for path, targets in shape.references.items():
+        yield path
+        for target in targets:
+            yield from (f"{path}.{deeper}" for deeper in expansions(target, depth - 1))
+    for path, target in {**shape.embedded, **shape.included}.items():
+        yield path
+        between = f"{path}.data" if is_list(object_type, path) else path
+        yield from (f"{between}.{deeper}" for deeper in expansions(target, depth - 1))
+
+
+def is_list(object_type: str, path: str) -> bool:
+    """Whether an expansion has to say ``data`` after this property."""
+    from stripe_simulator.wire.shapes import LISTS
+
+    return (object_type, path) in LISTS
+
+
+def sweep(simulator: Simulator, verdict: Verdict) -> None:
+    """Judge every object behind every endpoint, then a page of each with each expansion."""
+    for account_id in [account.id for account in simulator.accounts]:
+        verdict.judge(get(simulator, account_id, "/v1/account"))
+        for endpoint in ENDPOINTS:
+            if endpoint.kind == "list":
+                _sweep_list(simulator, account_id, endpoint, verdict)
+            elif endpoint.kind in ("nested", "items"):
+                _sweep_nested(simulator, account_id, endpoint, verdict)
+
+
+def _sweep_list(
+    simulator: Simulator, account_id: str, endpoint: Endpoint, verdict: Verdict
+) -> None:
+    """Judge a list whole, then its first page expanded in every way."""
+    extra = EXTRA.get(endpoint.path, "")
+    version = None
+    for obj in every(simulator, account_id, endpoint.path, extra):
+        verdict.judge(obj)
+        version = obj.get("api_version")
+        carried = obj.get("data", {}).get("object", {}) if obj["object"] == "event" else {}
+        if "object" in carried and version == simulator.api_version:
+            verdict.judge(carried, f"event > {carried['object']}")
+    for path in expansions(endpoint.object_type, 2):
+        if path.count(".") < 3:
+            asked = f"{extra}&expand[]=data.{path}"
+            for obj in every(simulator, account_id, endpoint.path, asked, SAMPLE):
+                verdict.judge(obj, f"{endpoint.object_type} expanded")
+
+
+def _sweep_nested(
+    simulator: Simulator, account_id: str, endpoint: Endpoint, verdict: Verdict
+) -> None:
+    """Judge the nested lists of the parents of one page."""
+    collection = endpoint.path.split("/{id}")[0]
+    if endpoint.kind == "items":
+        collection = "/v1/subscriptions"
+    extra = EXTRA.get(collection, "")
+    for parent in every(simulator, account_id, collection, extra, SAMPLE):
+        path = endpoint.path.replace("{id}", parent["id"])
+        asked = f"&subscription={parent['id']}" if endpoint.kind == "items" else ""
+        for obj in every(simulator, account_id, path, asked):
+            verdict.judge(obj)
+
+
+def main() -> int:
+    """Print the table; 1 when anything failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", action="append", help="default: every-case, tiny")
+    parser.add_argument("--seeds", type=int, default=10, help="seeds 1 to N (default 10)")
+    parser.add_argument("--days", type=int, default=DAYS, help="age of the world")
+    options = parser.parse_args()
+    verdict = Verdict()
+    for preset in options.preset or ["every-case", "tiny"]:
+        for seed in range(1, options.seeds + 1):
+            sweep(simulate(preset, seed, options.days), verdict)
+    print(verdict.table())
+    return 1 if verdict.failed.total() else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
