@@ -12,7 +12,7 @@ from typing import Any
 
 from dlt_sources.stripe.references import follow, id_of
 from dlt_sources.stripe.streams import STREAMS, Kind, Stream
-from dlt_sources.stripe.windows import PAGE
+from dlt_sources.stripe.windows import PAGE, PAGES_PER_PART
 
 OVERLAP = 600
 """Seconds before the cursor from which events are read again: delivery can be late."""
@@ -90,8 +90,12 @@ class Plan:
 
 
 def pages_of(stream: Stream, objects: int) -> int:
-    """Return the requests that listing `objects` objects takes, each variant at least one."""
-    return max(len(stream.variants), -(-objects // PAGE) + len(stream.variants) - 1)
+    """Return the requests that listing `objects` objects takes, each variant at least one.
+
+    A long list is read in parts, each of which ends in a page that is not full.
+    """
+    full = -(-objects // PAGE)
+    return full + full // PAGES_PER_PART + len(stream.variants) - 1
 
 
 @dataclass
