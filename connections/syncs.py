@@ -169,8 +169,8 @@ def record_outcome(
     account_id: str,
     outcome: SyncOutcome,
     *,
-    rows: int = 0,
-    requests: int = 0,
+    rows: int | None = None,
+    requests: int | None = None,
     error: str | None = None,
     now: datetime | None = None,
 ) -> bool:
@@ -185,8 +185,8 @@ def record_outcome(
         run_id: the run that took the account.
         account_id: the account.
         outcome: how it ended.
-        rows: rows landed.
-        requests: calls to Stripe.
+        rows: rows landed; None leaves what `record_reading` noted.
+        requests: calls to Stripe; likewise.
         error: one line for people; no secrets.
         now: the present.
 
@@ -202,9 +202,27 @@ def record_outcome(
         run = session.get(SyncRun, (run_id, account_id))
         if run is None or run.finished_at is not None:
             return False
-        run.rows, run.requests = rows, requests
+        _note_reading(run, rows, requests)
         _end(session, account, run, outcome, error, instant)
         return True
+
+
+def record_reading(
+    engine: Engine, run_id: str, account_id: str, *, rows: int, requests: int
+) -> None:
+    """Note what reading Stripe brought and cost, while the sync goes on.
+
+    Args:
+        engine: the database.
+        run_id: the run that took the account.
+        account_id: the account.
+        rows: rows landed.
+        requests: calls to Stripe.
+    """
+    with transaction(engine) as session:
+        run = session.get(SyncRun, (run_id, account_id))
+        if run is not None and run.finished_at is None:
+            _note_reading(run, rows, requests)
 
 
 def free_dead_syncs(engine: Engine, *, now: datetime | None = None) -> list[str]:
@@ -236,6 +254,13 @@ def unfinished_syncs(engine: Engine) -> list[SyncRun]:
     """What is being synced now, oldest first."""
     with transaction(engine) as session:
         return list(_unfinished(session))
+
+
+def syncs_of_run(engine: Engine, run_id: str) -> list[SyncRun]:
+    """Each account's part of one run, by account id; unfinished ones have no `outcome`."""
+    with transaction(engine) as session:
+        query = select(SyncRun).where(SyncRun.run_id == run_id).order_by(SyncRun.account_id)
+        return list(session.scalars(query))
 
 
 def sync_history(engine: Engine, account_id: str, *, limit: int = 20) -> list[SyncRun]:
@@ -306,6 +331,13 @@ def _open_run(
         session.add(run)
     run.kind, run.owner, run.started_at = kind, this_process(), now
     run.finished_at = run.outcome = run.error = None
+
+
+def _note_reading(run: SyncRun, rows: int | None, requests: int | None) -> None:
+    if rows is not None:
+        run.rows = rows
+    if requests is not None:
+        run.requests = requests
 
 
 def _servable(session: Session, account: Account, kind: RequestKind) -> Sequence[SyncRequest]:

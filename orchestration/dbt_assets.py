@@ -4,8 +4,6 @@ What dbt's nodes are called and how they look in the UI is said here; how dbt is
 `dbt_runner.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

@@ -8,7 +8,6 @@ fingerprint is a hash of every file that parsing reads: it can be missing, never
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -78,7 +77,7 @@ def load_manifest_json(target: Path) -> dict[str, object]:
 def _parse(project_dir: Path, target: Path) -> None:
     from dbt.cli.main import dbtRunner
 
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         result = dbtRunner().invoke(
             [
                 "--quiet",
@@ -90,10 +89,13 @@ def _parse(project_dir: Path, target: Path) -> None:
             ]
         )
         if not result.success:
-            raise RuntimeError(f"The dbt project at {project_dir} does not parse: {result.exception}")
-        os.chmod(scratch, 0o755)  # noqa: PTH101 - mkdtemp makes it private, the target is not
-        shutil.copytree(scratch, f"{target}.new", dirs_exist_ok=True)
-    Path(f"{target}.new").replace(target)
+            raise RuntimeError(f"dbt cannot parse the project at {project_dir}: {result.exception}")
+        # Put in place as a whole: a reader finds all of it or nothing.
+        aside = target.with_name(f"{target.name}.new")
+        aside.mkdir(exist_ok=True)
+        for name in ("manifest.json", "partial_parse.msgpack"):
+            shutil.copyfile(Path(scratch) / name, aside / name)
+    aside.replace(target)
 
 
 def _forget_old_versions(versions: Path, keep: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 
-class DbtBuildFailed(Exception):  # noqa: N818 - reads as the sentence it is
+class DbtBuildFailed(Exception):
     """A model or a test of the dbt build failed; the message names each one."""
 
 
@@ -38,9 +38,7 @@ class DbtBuild:
         packed = (prepared_target / "partial_parse.msgpack").read_bytes()
         # dbt's own reading of this file parses everything anew when the warehouse's path
         # differs from the one at parse time; nothing in the project depends on that path.
-        self._manifest: Manifest = Manifest.from_msgpack(
-            packed, decoder=extended_mashumuro_decoder
-        )
+        self._manifest: Manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
         self._project_dir = project_dir
 
     def events(
@@ -103,7 +101,7 @@ class DbtBuild:
 def _close_connections() -> None:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    DuckDBConnectionManager.close_all_connections()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 def _raise_for(outcome: Any) -> None:

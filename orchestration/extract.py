@@ -4,11 +4,8 @@ Which accounts a run is about, what is asked of each, and what becomes of an acc
 fails. How Stripe is read is in `dlt_sources`.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetExecutionContext,
@@ -22,13 +19,17 @@ from pydantic import Field
 from sqlalchemy.engine import Engine
 
 from connections.accounts import get_account, list_accounts
+from connections.errors import DashtrayError
 from connections.models import Account, AccountStatus, RequestKind, SyncOutcome
 from connections.settings import Settings
-from connections.syncs import begin_sync, record_outcome
+from connections.syncs import begin_sync, record_outcome, record_reading
 from connections.tokens import AccessProvider
 from connections.vault import open_vault
 from orchestration.partitions import HISTORY_DAYS
 from orchestration.resources import Accounts, Warehouse
+
+if TYPE_CHECKING:
+    from dlt_sources.stripe import AccountOutcome, AccountTask
 
 EXTRACT_KEY = ["stripe", "payment_history"]
 
@@ -78,39 +79,28 @@ def payment_history(
     report = warehouse.report(context.run_id)
     with accounts.engine() as engine, report.phase("extract"):
         settings = accounts.settings()
-        tasks = _tasks(context, config, engine, settings, warehouse)
+        tasks, failures = _tasks(context, config, engine, settings, warehouse)
 
         def on_progress(progress: Progress) -> None:
-            report.stream(
-                progress.account_id, progress.stream, progress.phase, progress.objects
-            )
+            report.stream(progress.account_id, progress.stream, progress.phase, progress.objects)
 
         extraction = extract_accounts(
             tasks, work_dir=warehouse.packages, run_id=context.run_id, on_progress=on_progress
         )
-        failures: dict[str, str] = {}
         for outcome in extraction.outcomes.values():
-            if outcome.status == "ok":
-                continue
-            failures[outcome.account_id] = outcome.error or outcome.status
-            record_outcome(
-                engine,
-                context.run_id,
-                outcome.account_id,
-                SyncOutcome(outcome.status),
-                requests=outcome.requests,
-                error=outcome.error,
-            )
+            if outcome.status != "ok":
+                failures[outcome.account_id] = outcome.error or outcome.status
+            _record(engine, context.run_id, outcome)
     for account_id, error in failures.items():
         context.log.error(f"{account_id}: {error}")
     metadata: dict[str, Any] = {
-        "accounts": len(tasks),
+        "accounts_read": len(extraction.ok),
         "accounts_failed": len(failures),
         "requests": sum(outcome.requests for outcome in extraction.outcomes.values()),
         "rows": sum(sum(outcome.rows.values()) for outcome in extraction.outcomes.values()),
         "network_seconds": round(extraction.network_seconds, 2),
     }
-    if tasks and len(failures) == len(tasks):
+    if failures and not extraction.ok:
         raise Failure(
             description="No account could be read. "
             + " | ".join(f"{account}: {error}" for account, error in failures.items()),
@@ -120,13 +110,30 @@ def payment_history(
     return MaterializeResult(metadata=metadata)
 
 
+def _record(engine: Engine, run_id: str, outcome: "AccountOutcome") -> None:
+    """Note what reading brought; an account that failed is at its end."""
+    if outcome.status == "ok":
+        rows = sum(outcome.rows.values())
+        record_reading(engine, run_id, outcome.account_id, rows=rows, requests=outcome.requests)
+        return
+    record_outcome(
+        engine,
+        run_id,
+        outcome.account_id,
+        SyncOutcome(outcome.status),
+        requests=outcome.requests,
+        error=outcome.error,
+    )
+
+
 def _tasks(
     context: AssetExecutionContext,
     config: SyncConfig,
     engine: Engine,
     settings: Settings,
     warehouse: Warehouse,
-) -> list[Any]:
+) -> "tuple[list[AccountTask], dict[str, str]]":
+    """Take the accounts of the run; return what to read, and why some cannot be read."""
     from dlt_sources.stripe import AccountTask, read_cursors
 
     begun = begin_sync(
@@ -147,35 +154,40 @@ def _tasks(
             cursors = read_cursors(warehouse.file, imported)
     access = AccessProvider(engine, settings, open_vault(settings, engine))
     days = _days(context) if config.kind is RequestKind.REIMPORT else None
-    return [
-        AccountTask(
-            account_id=account.account_id,
-            authorise=_authorise(access, account.account_id),
-            api_base=account.api_base,
-            cursor=cursors.get(account.account_id),
-            days=days,
-            reporting_timezone=account.reporting_timezone,
+    tasks: list[AccountTask] = []
+    failures: dict[str, str] = {}
+    for account in begun.accounts:
+        try:
+            authorise = access.for_account(account.account_id).headers
+        except DashtrayError as error:
+            failures[account.account_id] = str(error)
+            record_outcome(
+                engine, context.run_id, account.account_id, SyncOutcome.FAILED, error=str(error)
+            )
+            continue
+        tasks.append(
+            AccountTask(
+                account_id=account.account_id,
+                authorise=authorise,
+                api_base=account.api_base,
+                cursor=cursors.get(account.account_id),
+                days=days,
+                reporting_timezone=account.reporting_timezone,
+            )
         )
-        for account in begun.accounts
-    ]
+    return tasks, failures
 
 
 def _wanted(engine: Engine, account_ids: list[str]) -> list[Account]:
     if account_ids:
         return [get_account(engine, account_id) for account_id in account_ids]
     return [
-        account
-        for account in list_accounts(engine)
-        if account.status is AccountStatus.CONNECTED
+        account for account in list_accounts(engine) if account.status is AccountStatus.CONNECTED
     ]
 
 
 def _was_imported(account: Account) -> bool:
     return account.first_import_finished_at is not None
-
-
-def _authorise(access: AccessProvider, account_id: str) -> Callable[[], Mapping[str, str]]:
-    return access.for_account(account_id).headers
 
 
 def _days(context: AssetExecutionContext) -> tuple[date, date]:

@@ -57,9 +57,7 @@ def sync_run_tags(kind: RequestKind, priority: int = 0) -> dict[str, str]:
         kind: Why the run is wanted.
         priority: The tier's; smaller is earlier, as in the table of tiers.
     """
-    days: PartitionKeyRange = (
-        first_import_range() if kind is RequestKind.FIRST_IMPORT else today()
-    )
+    days: PartitionKeyRange = first_import_range() if kind is RequestKind.FIRST_IMPORT else today()
     return {
         _RANGE_START_TAG: days.start,
         _RANGE_END_TAG: days.end,

@@ -49,9 +49,7 @@ def publish_marts(warehouse: Path, published: Path, run_id: str) -> list[Publish
         leftover.unlink(missing_ok=True)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         quoted = str(aside).replace("'", "''")
-        connection.execute(
-            f"attach '{quoted}' as published (storage_version '{STORAGE_VERSION}')"
-        )
+        connection.execute(f"attach '{quoted}' as published (storage_version '{STORAGE_VERSION}')")
         names = [
             name
             for (name,) in connection.execute(
@@ -76,9 +74,7 @@ def publish_marts(warehouse: Path, published: Path, run_id: str) -> list[Publish
 
 def _copy_table(connection: duckdb.DuckDBPyConnection, name: str) -> PublishedTable:
     quoted = '"' + name.replace('"', '""') + '"'
-    connection.execute(
-        f"create table published.main.{quoted} as from {MARTS_SCHEMA}.{quoted}"
-    )
+    connection.execute(f"create table published.main.{quoted} as from {MARTS_SCHEMA}.{quoted}")
     row = connection.execute(f"select count(*) from published.main.{quoted}").fetchone()  # noqa: S608 - a quoted identifier
     return PublishedTable(name=name, rows=int(row[0]) if row else 0)
 

@@ -1,11 +1,10 @@
 """The last step of a sync: publish the marts and say that the accounts are fresh."""
 
-from __future__ import annotations
-
 from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
+    AssetsDefinition,
     AssetSpec,
     MaterializeResult,
     MetadataValue,
@@ -16,7 +15,7 @@ from dagster import (
 )
 
 from connections.models import SyncOutcome
-from connections.syncs import syncs_of_run, record_outcome
+from connections.syncs import record_outcome, syncs_of_run
 from orchestration.partitions import ACCOUNTS
 from orchestration.publish import PublishedTable, publish_marts
 from orchestration.resources import Accounts, Warehouse
@@ -31,7 +30,7 @@ ACCOUNT_SYNC = AssetSpec(
 )
 
 
-def build_published(mart_keys: list[AssetKey]) -> object:
+def build_published(mart_keys: list[AssetKey]) -> AssetsDefinition:
     """Make the asset of the published file.
 
     Args:

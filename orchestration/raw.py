@@ -1,7 +1,5 @@
 """The second step of a sync: load packages into the warehouse's raw tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from dagster import (

@@ -4,8 +4,6 @@ Both are built from the environment when they are first used, never at import, a
 be replaced in tests through `build_definitions`.
 """
 
-from __future__ import annotations
-
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -27,11 +25,11 @@ if TYPE_CHECKING:
     from orchestration.dbt_runner import DbtBuild
 
 
-class Accounts(ConfigurableResource):
+class Accounts(ConfigurableResource[None]):
     """The `connections` database: which accounts there are and what was asked for."""
 
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def engine(self) -> "Iterator[Engine]":
         """Open the database for the duration of a block."""
         from connections.postgres import open_database
 
@@ -43,10 +41,10 @@ class Accounts(ConfigurableResource):
         return Settings.from_environment()
 
 
-class Warehouse(ConfigurableResource):
+class Warehouse(ConfigurableResource[None]):
     """The warehouse file, its lock, and the dbt build over it."""
 
-    _dbt: DbtBuild | None = PrivateAttr(default=None)
+    _dbt: "DbtBuild | None" = PrivateAttr(default=None)
     _preparing: threading.Thread | None = PrivateAttr(default=None)
 
     @property
@@ -93,7 +91,7 @@ class Warehouse(ConfigurableResource):
             self._preparing = threading.Thread(target=self._prepare, name="prepare-dbt")
             self._preparing.start()
 
-    def dbt_build(self) -> DbtBuild:
+    def dbt_build(self) -> "DbtBuild":
         """Return the dbt project, ready to build."""
         if self._preparing is not None:
             self._preparing.join()

@@ -1,7 +1,5 @@
 """One schedule per tier that has a cadence: a tick is one run over the accounts due."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The sensor that turns sync requests (manual, first import, webhook) into runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from dagster import (
