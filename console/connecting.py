@@ -38,9 +38,10 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark }}
-body {{ font: 17px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 20vh auto; padding: 0 1rem }}
+body {{ font: 17px/1.5 system-ui, sans-serif }}
+main {{ max-width: 34rem; margin: 20vh auto; padding: 0 1rem }}
 </style>
-<h1>{title}</h1><p>{text}</p></html>"""
+<main><h1>{title}</h1><p>{text}</p></main></html>"""
 
 
 def connect_app(

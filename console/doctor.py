@@ -47,7 +47,7 @@ def _finding(check: str, state: str, detail: str) -> Finding:
 
 def _postgres(settings: Settings) -> Iterator[tuple[str, str]]:
     with open_database(settings) as engine, engine.connect() as connection:
-        version = connection.execute(text("show server_version")).scalar_one()
+        version: str = connection.execute(text("show server_version")).scalar_one()
         kind = "DATABASE_URL" if settings.database_url else "embedded"
         yield "ok", f"{kind}, version {version}, migrated"
 

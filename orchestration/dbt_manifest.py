@@ -8,6 +8,7 @@ fingerprint is a hash of every file that parsing reads: it can be missing, never
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -78,6 +79,8 @@ def _parse(project_dir: Path, target: Path) -> None:
     from dbt.cli.main import dbtRunner
 
     with tempfile.TemporaryDirectory() as scratch:
+        # The profile wants a path, although parsing opens no database.
+        os.environ.setdefault("DASHTRAY_WAREHOUSE_PATH", str(Path(scratch) / "none.duckdb"))
         result = dbtRunner().invoke(
             [
                 "--quiet",

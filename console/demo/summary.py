@@ -53,7 +53,10 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Churn and retention, 30 days",
         ("customer_churn_rate_30d", "gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr"),
     ),
-    ("Revenue of the day", ("gross_revenue", "refunds", "disputes", "net_revenue", "invoiced_revenue")),
+    (
+        "Revenue of the day",
+        ("gross_revenue", "refunds", "disputes", "net_revenue", "invoiced_revenue"),
+    ),
     (
         "Payments of the day",
         (
@@ -96,9 +99,7 @@ def tables(comparisons: Sequence[Comparison], today: date) -> list[Table]:
     return [_table(currency, today, by_place) for currency in currencies]
 
 
-def _table(
-    currency: str, today: date, by_place: dict[tuple[str, date, str], Comparison]
-) -> Table:
+def _table(currency: str, today: date, by_place: dict[tuple[str, date, str], Comparison]) -> Table:
     before = today - timedelta(days=30)
     table = Table(title=f"Payments summary, {currency.upper()}", box=None, pad_edge=False)
     table.add_column("")
@@ -108,8 +109,9 @@ def _table(
     for section, metrics in SECTIONS:
         table.add_row(f"[bold]{section}[/]")
         for metric in metrics:
-            now, then = by_place.get((currency, today, metric)), by_place.get(
-                (currency, before, metric)
+            now, then = (
+                by_place.get((currency, today, metric)),
+                by_place.get((currency, before, metric)),
             )
             table.add_row(
                 f"  {metric}",
