@@ -1,7 +1,7 @@
 """One sync of one account, from T0 to the row that says it is complete.
 
 The order is what keeps changes from being lost: T0 by Stripe's clock first, then lists and
-objects, then the sync's row with cursor T0 − 60 s, in the same package as the data.
+objects, then the sync's row with cursor T0 - 60 s, in the same package as the data.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def sync_account(task: AccountTask, shared: Shared) -> AccountResult:
         error = redact(f"{type(unexpected).__name__}: {unexpected}")
         log.warning("account %s failed: %s", task.account_id, error)
     else:
-        return AccountResult(sync.outcome("ok", None, time.monotonic() - began), sync.landing, table)
+        return AccountResult(
+            sync.outcome("ok", None, time.monotonic() - began), sync.landing, table
+        )
     seconds = time.monotonic() - began
     if sync is None:
         outcome = AccountOutcome(task.account_id, status, mode_of(task), error, seconds=seconds)
@@ -128,7 +130,7 @@ class _Sync:
         )
         self.client = Client(shared.pool, api_base=task.api_base, authorise=task.authorise)
         cursor = task.cursor
-        wants = every_reference
+        wants: Callable[[Any], bool] = every_reference
         if cursor is not None:
             wants = embedded_since(cursor.events_cursor - OVERLAP)
         self.reader = AccountReader(
@@ -143,10 +145,7 @@ class _Sync:
     def run(self) -> pa.Table:
         """Read what the task asks for and return the sync's row."""
         cursor = self.task.cursor
-        if cursor is None:
-            start = self._first_import()
-        else:
-            start = self._changes(cursor)
+        start = self._first_import() if cursor is None else self._changes(cursor)
         assert self.now is not None  # noqa: S101 - both ways begin by taking T0
         self._report_done()
         earlier = 0 if cursor is None else cursor.events_cursor

@@ -67,9 +67,7 @@ class Poll:
         members, has_more = members_of(first)
         self.receive(EVENTS, members, first)
         if has_more:
-            self.reader.read_on(
-                EVENTS, (), Window(since, now + 1), members, receive=self.receive
-            )
+            self.reader.read_on(EVENTS, (), Window(since, now + 1), members, receive=self.receive)
         self.reader.group.wait()
 
 

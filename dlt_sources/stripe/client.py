@@ -113,7 +113,9 @@ def is_revocation(status: int, error: Mapping[str, Any]) -> bool:
 
 def is_retryable(status: int, headers: Mapping[str, str]) -> bool:
     """Tell whether the same GET may succeed later: conflicts, timeouts and Stripe's own faults."""
-    return status in (408, 409, 424) or status >= 500 or headers.get("stripe-should-retry") == "true"
+    return (
+        status in (408, 409, 424) or status >= 500 or headers.get("stripe-should-retry") == "true"
+    )
 
 
 def server_time(headers: Mapping[str, str]) -> int:

@@ -166,9 +166,10 @@ class AccountLanding:
             files = self._files.setdefault(stream, [])
             path = self._directory / f"{stream}-{len(files)}.arrow"
             table = rows.to_table(self.account_id)
-            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(
-                sink, OBJECT_SCHEMA, options=_SPILL
-            ) as writer:
+            with (
+                pa.OSFile(str(path), "wb") as sink,
+                pa.ipc.new_file(sink, OBJECT_SCHEMA, options=_SPILL) as writer,
+            ):
                 writer.write_table(table)
             files.append(path)
         self._rows.clear()

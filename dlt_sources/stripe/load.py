@@ -1,5 +1,8 @@
-"""The load phase: the only part that opens the warehouse. Killed at any moment and run again, it
-ends with every completed package in the warehouse exactly once."""
+"""The load phase: the only part that opens the warehouse.
+
+Killed at any moment and run again, it ends with every whole package in the warehouse exactly
+once.
+"""
 
 from __future__ import annotations
 

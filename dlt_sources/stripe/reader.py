@@ -142,9 +142,7 @@ class AccountReader:
             if limit <= MIN_LIMIT:
                 raise
             # A page of heavily expanded objects can arrive cut: ask for half as many.
-            self._later(
-                stream.path, self._list_page, stream, variant, window, limit // 2, receive
-            )
+            self._later(stream.path, self._list_page, stream, variant, window, limit // 2, receive)
             return
         except ObjectMissing:
             if window.starting_after is None:

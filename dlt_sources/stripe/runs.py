@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-
 _UNNAMED = ".new-"
 
 
@@ -73,7 +72,7 @@ class RunDirectory:
 
     @property
     def pipelines(self) -> Path:
-        """dlt's pipelines directory, as the network phase left it; never written by a load."""
+        """Dlt's pipelines directory, as the network phase left it; never written by a load."""
         return self.path / "dlt"
 
     @property

@@ -108,9 +108,7 @@ class Reading:
                     memory_budget=MEMORY // max(4, accounts),
                     report=one_at_a_time(self._on_progress),
                 )
-                return list(
-                    coordinators.map(lambda task: sync_account(task, shared), self._tasks)
-                )
+                return list(coordinators.map(lambda task: sync_account(task, shared), self._tasks))
         finally:
             pool.clear()
 
@@ -178,9 +176,7 @@ def stripe_source(
     Returns:
         One resource per stream, and `syncs`.
     """
-    reading = reading or Reading(
-        tasks, directory=work_dir, run_id=run_id, on_progress=on_progress
-    )
+    reading = reading or Reading(tasks, directory=work_dir, run_id=run_id, on_progress=on_progress)
     for stream in STREAMS:
         yield _resource(stream.name, reading, OBJECT_COLUMNS)
     yield _resource(SYNCS_TABLE, reading, SYNC_COLUMNS)

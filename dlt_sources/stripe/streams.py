@@ -149,9 +149,7 @@ STREAMS: tuple[Stream, ...] = (
         references=(
             Reference("customers", ("customer",)),
             Reference("subscriptions", ("parent", "subscription_details", "subscription")),
-            Reference(
-                "prices", ("lines", "data", "[]", "pricing", "price_details", "price")
-            ),
+            Reference("prices", ("lines", "data", "[]", "pricing", "price_details", "price")),
             Reference("coupons", ("discounts", "[]", *_DISCOUNT_COUPON)),
         ),
         touches=(
