@@ -53,8 +53,8 @@ class DayOfMoney:
 class Payments:
     """What an import that reaches back to `history_start` can know of an account's money.
 
-    Charges, refunds and invoices belong to the window by their creation, as Stripe lists them;
-    movements of disputes belong to it by their own day.
+    Charges, refunds, disputes and invoices belong to the window by their creation, as Stripe lists
+    them: a dispute opened earlier is unknown even if it is won within the window.
     """
 
     def __init__(self, account: Account, history_start: int) -> None:
@@ -96,7 +96,7 @@ class Payments:
             elif isinstance(fact, log.RefundEnded):
                 del refunds[fact.refund]
             elif isinstance(fact, log.DisputeMoved):
-                if fact.at >= self._start:
+                if fact.opened >= self._start:
                     self._day(fact.at, fact.currency).disputes -= fact.amount
             elif isinstance(fact, log.InvoiceFinalised):
                 invoices[fact.invoice] = fact

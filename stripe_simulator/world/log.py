@@ -139,9 +139,10 @@ class RefundEnded:
 
 @dataclass(frozen=True, slots=True)
 class DisputeMoved:
-    """Money of a disputed charge left (negative) or came back (positive) at `at`."""
+    """Money of a charge disputed at `opened` left (negative) or came back (positive) at `at`."""
 
     at: int
+    opened: int
     dispute: str
     charge: str
     currency: str

@@ -210,7 +210,9 @@ def _dispute_money(account: Account, thing: Dispute, amount: int, fee: int) -> N
     kind = "dispute" if amount < 0 else "dispute_reversal"
     moved = _move(account, charge.currency, amount, fee, "adjustment", kind, thing.id)
     thing.transactions.append(moved)
-    account.decide(log.DisputeMoved(account.now, thing.id, charge.id, charge.currency, amount))
+    account.decide(
+        log.DisputeMoved(account.now, thing.created, thing.id, charge.id, charge.currency, amount)
+    )
 
 
 def _money_in(account: Account, charge: Charge, amount: int) -> None:
