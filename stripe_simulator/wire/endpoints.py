@@ -56,13 +56,18 @@ class Endpoint:
 
 
 def _collection(
-    path: str, object_type: str, permission: str, filters: dict[str, Parameter]
+    path: str,
+    object_type: str,
+    permission: str,
+    filters: dict[str, Parameter],
+    retrieving: dict[str, Parameter] = EXPAND,
 ) -> list[Endpoint]:
     """A list endpoint and the retrieve endpoint beneath it."""
     listing = MappingProxyType({**PAGING, **filters})
+    one = MappingProxyType(retrieving)
     return [
         Endpoint(path, "list", object_type, permission, listing),
-        Endpoint(f"{path}/{{id}}", "retrieve", object_type, permission, MappingProxyType(EXPAND)),
+        Endpoint(f"{path}/{{id}}", "retrieve", object_type, permission, one),
     ]
 
 
@@ -198,7 +203,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *_collection("/v1/invoices", "invoice", "invoice", INVOICE_FILTERS),
     _nested("/v1/invoices/{id}/lines", "line_item", "invoice", "invoice", "lines"),
     *_collection(
-        "/v1/payment_intents", "payment_intent", "payment_intent", dict(**CREATED, **CUSTOMER)
+        "/v1/payment_intents",
+        "payment_intent",
+        "payment_intent",
+        {**CREATED, **CUSTOMER},
+        {**EXPAND, "client_secret": STRING},
     ),
     *_collection("/v1/prices", "price", "plan", PRICE_FILTERS),
     *_collection(

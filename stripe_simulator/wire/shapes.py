@@ -46,7 +46,6 @@ SHAPES: dict[str, Shape] = {
             "customer": ("customer",),
             "failure_balance_transaction": ("balance_transaction",),
             "on_behalf_of": ("account",),
-            "outcome.rule": ("rule",),
             "payment_intent": ("payment_intent",),
             "review": ("review",),
             "source_transfer": ("transfer",),
@@ -62,6 +61,7 @@ SHAPES: dict[str, Shape] = {
             "customer_balance_transaction": ("customer_balance_transaction",),
             "discount_amounts.discount": ("discount",),
             "invoice": ("invoice",),
+            "pretax_credit_amounts.discount": ("discount",),
             "refunds.refund": ("refund",),
         },
         embedded={"lines": "credit_note_line_item"},
@@ -69,6 +69,7 @@ SHAPES: dict[str, Shape] = {
     "credit_note_line_item": Shape(
         references={
             "discount_amounts.discount": ("discount",),
+            "pretax_credit_amounts.discount": ("discount",),
             "taxes.tax_rate_details.tax_rate": ("tax_rate",),
         },
         embedded={"tax_rates": "tax_rate"},
@@ -82,7 +83,6 @@ SHAPES: dict[str, Shape] = {
         embedded={"discount": "discount"},
         included={
             "cash_balance": "cash_balance",
-            "invoice_credit_balance": "",
             "sources": "source",
             "subscriptions": "subscription",
             "tax": "",
@@ -110,6 +110,7 @@ SHAPES: dict[str, Shape] = {
             "parent.subscription_details.subscription": ("subscription",),
             "test_clock": ("test_helpers.test_clock",),
             "total_discount_amounts.discount": ("discount",),
+            "total_pretax_credit_amounts.discount": ("discount",),
             "total_taxes.tax_rate_details.tax_rate": ("tax_rate",),
         },
         embedded={"default_tax_rates": "tax_rate", "lines": "line_item"},
@@ -127,6 +128,7 @@ SHAPES: dict[str, Shape] = {
         references={
             "discount_amounts.discount": ("discount",),
             "discounts": ("discount",),
+            "pretax_credit_amounts.discount": ("discount",),
             "pricing.price_details.price": ("price",),
             "subscription": ("subscription",),
             "taxes.tax_rate_details.tax_rate": ("tax_rate",),
@@ -161,6 +163,7 @@ SHAPES: dict[str, Shape] = {
     "subscription": Shape(
         references={
             "application": ("application",),
+            "billing_schedules.applies_to.price": ("price",),
             "customer": ("customer",),
             "default_payment_method": ("payment_method",),
             "default_source": ("bank_account", "card", "source"),
@@ -168,6 +171,7 @@ SHAPES: dict[str, Shape] = {
             "latest_invoice": ("invoice",),
             "on_behalf_of": ("account",),
             "pending_setup_intent": ("setup_intent",),
+            "pending_update.discounts": ("discount",),
             "schedule": ("subscription_schedule",),
             "test_clock": ("test_helpers.test_clock",),
             "transfer_data.destination": ("account",),
