@@ -180,8 +180,7 @@ class EmbeddedPostgres:
         if not (self.data / "PG_VERSION").exists():
             self._initialise(programs)
         self._make_socket_dir(programs)
-        if self._nobody_uses_it():
-            self._remove_stale_files()
+        self._remove_stale_files()
         options = [f"-k {shlex.quote(str(self.socket_dir))}"]
         if not self._durable:
             options.append("-c fsync=off -c synchronous_commit=off -c full_page_writes=off")
@@ -237,11 +236,13 @@ class EmbeddedPostgres:
         programs.own(directory)
 
     def _remove_stale_files(self) -> None:
-        """Remove the pid files of a server that is gone.
+        """Remove the pid files of a server that is gone; it does not answer, and we may start it.
 
-        The server trusts a pid file when any process has its number, as happens after a restart
-        of a machine or container; nobody uses the server and it does not answer, so only a live
-        Postgres with this data directory may keep them.
+        The server trusts a pid file when any process has its number. That is wrong for a process
+        that ended but was never waited for, as in containers without an init, and for another
+        program that has the number now, as after a restart of a machine or container. In the
+        second case nobody else may be using the server: their server could run in a container
+        that shares the directory but not the process numbers.
         """
         lock_files = [
             self.data / "postmaster.pid",
@@ -250,7 +251,7 @@ class EmbeddedPostgres:
         for lock_file in lock_files:
             with suppress(FileNotFoundError, ValueError, IndexError):
                 pid = int(lock_file.read_text().split("\n", 1)[0])
-                if not self._is_our_server(pid):
+                if _is_zombie(pid) or (self._nobody_uses_it() and not self._is_our_server(pid)):
                     lock_file.unlink()
 
     def _is_our_server(self, pid: int) -> bool:
@@ -290,6 +291,13 @@ class EmbeddedPostgres:
     def _stop(self) -> None:
         programs = Programs.find()
         programs.run("pg_ctl", "stop", "--wait", "--silent", "--mode=fast", f"--pgdata={self.data}")
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _open_lock_file(path: Path) -> int:

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import distinct, select
+from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from connections.errors import DashtrayError
@@ -160,7 +160,7 @@ def open_vault(settings: Settings, engine: Engine) -> Vault:
     """
     keys = configured_keys(settings)
     with engine.connect() as connection:
-        needed = set(connection.scalars(select(distinct(Credential.key_id))))
+        needed = set(connection.scalars(select(Credential.key_id).distinct()))
     if keys is None and needed:
         raise VaultKeyError(
             f"Credentials are stored, but their key is missing: {settings.default_key_file} is not "
@@ -173,7 +173,7 @@ def open_vault(settings: Settings, engine: Engine) -> Vault:
     if missing:
         raise VaultKeyError(
             f"Credentials are stored under the key {', '.join(sorted(missing))}, but the "
-            f" configured keys are {', '.join(key.key_id for key in keys)}. Add the former "
+            f"configured keys are {', '.join(key.key_id for key in keys)}. Add the former "
             "key to the ring (after the new one). Nothing was changed."
         )
     return Vault(keys)
