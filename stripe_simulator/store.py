@@ -100,6 +100,8 @@ class Shelf:
         self.by_id: dict[str, Entry] = {}
         self.order: list[Entry] = []
         self.deleted: dict[str, dict[str, Any]] = {}
+        # Objects that answer by id and are in no list, such as inline prices.
+        self.unlisted: dict[str, Entry] = {}
         self.lazy: LazySequence | None = None
         # Grows with every change: whoever caches something about this shelf compares it.
         self.version = 0
@@ -109,7 +111,7 @@ class Shelf:
         object_id = obj["id"]
         created = int(obj.get("created") or 0)
         entry = self.by_id.get(object_id)
-        if entry is not None and entry.created != created:
+        if entry is not None and entry.created != created and object_id not in self.unlisted:
             del self.order[bisect_left(self.order, entry)]
             entry = None
         if entry is None:
@@ -129,10 +131,18 @@ class Shelf:
     def delete(self, object_id: str) -> None:
         """Take the object out of the lists and remember that it once was."""
         entry = self.by_id.pop(object_id, None)
-        if entry is not None:
+        if self.unlisted.pop(object_id, None) is None and entry is not None:
             del self.order[bisect_left(self.order, entry)]
         self.deleted[object_id] = {"id": object_id, "object": self.object_type, "deleted": True}
         self.version += 1
+
+    def hide(self, object_id: str) -> None:
+        """Take the object out of the lists; by id it still answers, and later puts stay hidden."""
+        entry = self.by_id[object_id]
+        if object_id not in self.unlisted:
+            del self.order[bisect_left(self.order, entry)]
+            self.unlisted[object_id] = entry
+            self.version += 1
 
 
 def indexed_values(object_type: str, obj: dict[str, Any]) -> tuple[Any, ...]:
@@ -179,6 +189,10 @@ class ObjectStore:
         """Remove an object from the lists; by id it answers ``deleted: true`` from now on."""
         self.shelf(account_id, object_type).delete(object_id)
 
+    def hide(self, account_id: str, object_type: str, object_id: str) -> None:
+        """Leave a stored object out of every list; reading it by id still works."""
+        self.shelf(account_id, object_type).hide(object_id)
+
     def get(self, account_id: str, object_type: str, object_id: str) -> dict[str, Any] | None:
         """The object, its tombstone when it was deleted, or None when it never existed."""
         shelf = self.shelf(account_id, object_type)
@@ -202,12 +216,14 @@ class ObjectStore:
         return shelf.lazy is not None and shelf.lazy.index(object_id) is not None
 
     def scan(self, account_id: str, object_type: str) -> Iterable[dict[str, Any]]:
-        """Every object of a type that is not deleted, oldest first."""
+        """Every object of a type that is not deleted, oldest first; unlisted ones come last."""
         shelf = self.shelf(account_id, object_type)
         yield from self._scan_lazy(shelf)
         for entry in list(shelf.order):
             if shelf.lazy is None or shelf.lazy.index(entry.id) is None:
                 yield entry.load()
+        for entry in list(shelf.unlisted.values()):
+            yield entry.load()
 
     def attach(self, account_id: str, object_type: str, sequence: LazySequence) -> None:
         """Serve a type from a lazy sequence.
