@@ -1,0 +1,211 @@
+"""A simulated Stripe and a warehouse to sync it into: what the end-to-end tests stand on."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dlt_sources.stripe import (
+    AccountTask,
+    Cursor,
+    Extraction,
+    LoadReport,
+    extract_accounts,
+    load_extraction,
+    read_cursors,
+)
+from dlt_sources.stripe.streams import STREAMS, Kind
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SILENT_FIELDS = {
+    # Stripe changes these without an event, and nothing is computed from them.
+    "customer": {"next_invoice_sequence"},
+    "coupon": {"times_redeemed"},
+}
+
+
+@dataclass
+class Simulator:
+    """A running simulator."""
+
+    url: str
+    accounts: list[dict[str, Any]]
+
+    def control(self, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/_simulator/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            method="GET" if body is None else "POST",
+        )
+        with urllib.request.urlopen(request) as response:  # noqa: S310
+            return json.load(response)
+
+    def advance(self, *, days: float) -> None:
+        self.control("advance", {"seconds": int(days * 86_400)})
+
+    def requests(self) -> dict[str, int]:
+        """Requests by endpoint since the last call."""
+        counts: dict[str, int] = self.control("requests")["endpoints"]
+        self.control("requests/reset", {})
+        return counts
+
+    def state(self, account: str, object_type: str) -> dict[str, Any]:
+        url = f"{self.url}/_simulator/state?account={account}&type={object_type}"
+        with urllib.request.urlopen(url) as response:  # noqa: S310
+            objects = [json.loads(line) for line in response.read().splitlines()]
+        return {each["id"]: each for each in objects if not each.get("deleted")}
+
+
+@contextmanager
+def running_simulator(*options: str) -> Iterator[Simulator]:
+    """Start `python -m stripe_simulator` and wait until it says that it listens."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stripe_simulator", "--port", "0", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert "http://" in first, f"the simulator did not start: {first!r}"
+        url = next(word for word in first.split() if word.startswith("http://")).rstrip(",")
+        with urllib.request.urlopen(f"{url}/_simulator/accounts") as response:  # noqa: S310
+            yield Simulator(url, json.load(response))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@dataclass
+class Rig:
+    """A warehouse that is synced from a simulator."""
+
+    simulator: Simulator
+    home: Path
+    api_base: str | None = None
+    runs: int = field(default=0)
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def work_dir(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def account_ids(self) -> list[str]:
+        return [account["account"] for account in self.simulator.accounts]
+
+    def cursors(self) -> dict[str, Cursor]:
+        return read_cursors(self.warehouse, self.account_ids)
+
+    def tasks(
+        self,
+        *,
+        days: tuple[date, date] | None = None,
+        keys: dict[str, str] | None = None,
+    ) -> list[AccountTask]:
+        cursors = self.cursors()
+
+        def task(account: dict[str, Any]) -> AccountTask:
+            key = (keys or {}).get(account["account"], account["api_key"])
+            return AccountTask(
+                account["account"],
+                authorise=lambda: {"Authorization": f"Bearer {key}"},
+                api_base=self.api_base or self.simulator.url,
+                cursor=cursors.get(account["account"]),
+                days=days,
+            )
+
+        return [task(account) for account in self.simulator.accounts]
+
+    def extract(self, tasks: Sequence[AccountTask] | None = None, **options: Any) -> Extraction:
+        self.runs += 1
+        return extract_accounts(
+            self.tasks(**options) if tasks is None else tasks,
+            work_dir=self.work_dir,
+            run_id=f"run-{self.runs}",
+        )
+
+    def sync(self, **options: Any) -> tuple[Extraction, LoadReport]:
+        extraction = self.extract(**options)
+        return extraction, load_extraction(extraction, warehouse=self.warehouse)
+
+    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    def rows(self) -> dict[str, int]:
+        return {
+            table: self.query(f"select count(*) from raw_stripe.{table}")[0][0]
+            for table in [*(stream.name for stream in STREAMS), "syncs"]
+        }
+
+    def latest(self, account: str, table: str) -> dict[str, dict[str, Any]]:
+        """The current objects of a stream, tombstones left out."""
+        found = self.query(
+            f"select id, object from raw_stripe.{table} where account_id = ? qualify row_number()"
+            " over (partition by id order by read_at desc, read_order desc) = 1 and not deleted",
+            account,
+        )
+        return {object_id: json.loads(text) for object_id, text in found}
+
+    def differences(self) -> list[str]:
+        """Say how the warehouse's current objects differ from the simulator's; best empty."""
+        found = []
+        for account in self.account_ids:
+            start = self.query(
+                "select epoch(min(history_start)) from raw_stripe.syncs where account_id = ?",
+                account,
+            )[0][0]
+            for stream in STREAMS:
+                if stream.kind is Kind.FEED:
+                    continue
+                theirs = self.simulator.state(account, stream.object_type)
+                ours = self.latest(account, stream.name)
+                wanted = {
+                    object_id
+                    for object_id, obj in theirs.items()
+                    if stream.kind is not Kind.HISTORY or obj["created"] >= start
+                }
+                found += [f"{stream.name} {i} is missing" for i in wanted - ours.keys()]
+                found += [f"{stream.name} {i} is gone there" for i in ours.keys() - theirs.keys()]
+                found += [
+                    f"{stream.name} {i} differs in {', '.join(fields)}"
+                    for i in ours.keys() & theirs.keys()
+                    if (fields := _differing(stream.object_type, ours[i], theirs[i]))
+                ]
+        return found
+
+
+def _differing(object_type: str, ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    left, right = _comparable(ours), _comparable(theirs)
+    return sorted(
+        name
+        for name in left.keys() | right.keys()
+        if left.get(name) != right.get(name) and name not in SILENT_FIELDS.get(object_type, ())
+    )
+
+
+def _comparable(value: Any, name: str = "") -> Any:
+    """Leave out client secrets, and bring expanded discounts back to their ids."""
+    if isinstance(value, dict):
+        return {k: _comparable(v, k) for k, v in value.items() if k != "client_secret"}
+    if isinstance(value, list):
+        if name == "discounts":
+            return [each["id"] if isinstance(each, dict) else each for each in value]
+        return [_comparable(each) for each in value]
+    return value
