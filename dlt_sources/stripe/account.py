@@ -229,6 +229,8 @@ class _Sync:
                 for touched in touched_by(event):
                     self.reader.references.want(touched.stream, [touched.id])
 
+        for name, ids in cursor.known.items():
+            self.reader.references.want(name, ids)
         import_lists(
             self.reader,
             now=now,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from dlt_sources.stripe.events import OVERLAP
+from dlt_sources.stripe.events import OVERLAP, needs_recovery
 from dlt_sources.stripe.models import Cursor
 from dlt_sources.stripe.streams import DATASET, STREAMS, SYNCS_TABLE, Kind
 
@@ -36,7 +36,23 @@ group by account_id
 """  # noqa: S608
 
 
-def read_cursors(warehouse: Path, account_ids: Iterable[str]) -> dict[str, Cursor]:
+_KNOWN = f"""
+select account_id, id
+from (
+    select account_id, id, object, deleted
+    from {DATASET}.{{table}}
+    where account_id in (select unnest(?))
+    qualify row_number() over (
+        partition by account_id, id order by read_at desc, read_order desc
+    ) = 1
+)
+where not deleted and ({{condition}})
+"""  # noqa: S608
+
+
+def read_cursors(
+    warehouse: Path, account_ids: Iterable[str], *, now: datetime | None = None
+) -> dict[str, Cursor]:
     """Return the cursor of each account that has one.
 
     Only syncs whose load is complete (`_dlt_loads.status = 0`) count. Opens the warehouse read
@@ -45,6 +61,8 @@ def read_cursors(warehouse: Path, account_ids: Iterable[str]) -> dict[str, Curso
     Args:
         warehouse: The DuckDB file; if it or its tables are missing nobody has a cursor.
         account_ids: Accounts to look for.
+        now: The time against which a cursor's age is judged; this machine's if not given. A
+            cursor found old carries `known`, which costs a look at every object.
 
     Returns:
         Account id to cursor; accounts without a completed sync are absent.
@@ -62,6 +80,8 @@ def read_cursors(warehouse: Path, account_ids: Iterable[str]) -> dict[str, Curso
         accounts = [row[0] for row in latest]
         seen = _seen_events(connection, accounts, min(row[1] for row in latest) - OVERLAP)
         sizes = _sizes(connection, accounts)
+        today = int((now or datetime.now(UTC)).timestamp())
+        known = _known(connection, [row[0] for row in latest if needs_recovery(row[1], today)])
     return {
         account: Cursor(
             account_id=account,
@@ -70,6 +90,7 @@ def read_cursors(warehouse: Path, account_ids: Iterable[str]) -> dict[str, Curso
             history_start=history_start.replace(tzinfo=UTC),
             seen_events=frozenset(seen.get(account, ())),
             sizes=sizes.get(account, {}),
+            known=known.get(account, {}),
         )
         for account, events_cursor, started_at, history_start in latest
     }
@@ -95,3 +116,20 @@ def _sizes(
             for account, count in connection.execute(query, [accounts]).fetchall():
                 sizes.setdefault(account, {})[stream.name] = count
     return sizes
+
+
+def _known(
+    connection: duckdb.DuckDBPyConnection, accounts: Sequence[str]
+) -> dict[str, dict[str, frozenset[str]]]:
+    found: dict[str, dict[str, set[str]]] = {}
+    for stream in STREAMS if accounts else ():
+        condition = "true" if stream.kind is Kind.STATE else stream.unsettled
+        if condition is None:
+            continue
+        query = _KNOWN.format(table=stream.name, condition=condition)
+        for account, object_id in connection.execute(query, [list(accounts)]).fetchall():
+            found.setdefault(account, {}).setdefault(stream.name, set()).add(object_id)
+    return {
+        account: {name: frozenset(ids) for name, ids in by_stream.items()}
+        for account, by_stream in found.items()
+    }

@@ -27,6 +27,9 @@ class Cursor:
         history_start: Start of the imported payment history, UTC.
         seen_events: Ids of landed events recent enough to come again in the next poll's overlap.
         sizes: Distinct objects stored per state stream; lets the planner compare costs.
+        known: Only for a cursor too old for the events feed: by stream, the objects that must be
+            looked at even if no list has them any more (all of a state stream, the unsettled
+            ones of a history stream).
     """
 
     account_id: str
@@ -35,6 +38,7 @@ class Cursor:
     history_start: datetime
     seen_events: frozenset[str] = frozenset()
     sizes: Mapping[str, int] = field(default_factory=dict)
+    known: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -65,5 +65,4 @@ def open_pipeline(pipelines_dir: Path, warehouse: Path) -> Pipeline:
         pipelines_dir=str(pipelines_dir),
         destination=dlt.destinations.duckdb(str(warehouse)),
         dataset_name=DATASET,
-        progress=None,
     )

@@ -7,7 +7,7 @@ Facts about endpoints belong here; how lists are paged, split or refetched does 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -93,6 +93,8 @@ class Stream:
         nested: Lists to complete.
         references: Objects of other streams that must exist beside this one.
         touches: Events that change objects of this stream.
+        unsettled: Of a history stream, objects that may still change however old they are: a SQL
+            condition on `object`. A gap in the feed makes them worth a look.
     """
 
     name: str
@@ -103,7 +105,8 @@ class Stream:
     expand: tuple[str, ...] = ()
     nested: tuple[Nested, ...] = ()
     references: tuple[Reference, ...] = ()
-    touches: tuple[Touch, ...] = field(default=())
+    touches: tuple[Touch, ...] = ()
+    unsettled: str | None = None
 
 
 _DISCOUNT_COUPON = ("source", "coupon")
@@ -118,6 +121,8 @@ STREAMS: tuple[Stream, ...] = (
         references=(Reference("customers", ("customer",)),),
         # A refund or a dispute changes its charge, and not always with an event of the charge.
         touches=(Touch("charge"), Touch("refund", ("charge",)), Touch("dispute", ("charge",))),
+        unsettled="object->>'status' = 'pending' or object->>'disputed' = 'true'"
+        " or (object->>'captured' = 'false' and object->>'status' = 'succeeded')",
     ),
     Stream(
         "refunds",
@@ -127,6 +132,7 @@ STREAMS: tuple[Stream, ...] = (
         # The charge may be older than the window; what a refund gives back depends on it.
         references=(Reference("charges", ("charge",)),),
         touches=(Touch("refund"),),
+        unsettled="object->>'status' in ('pending', 'requires_action')",
     ),
     Stream(
         "disputes",
@@ -135,6 +141,7 @@ STREAMS: tuple[Stream, ...] = (
         Kind.HISTORY,
         references=(Reference("charges", ("charge",)),),
         touches=(Touch("dispute"),),
+        unsettled="object->>'status' not in ('won', 'lost', 'warning_closed', 'prevented')",
     ),
     Stream(
         "invoices",
@@ -157,6 +164,7 @@ STREAMS: tuple[Stream, ...] = (
             Touch("invoice_payment", ("invoice",)),
             Touch("credit_note", ("invoice",)),
         ),
+        unsettled="object->>'status' in ('draft', 'open', 'uncollectible')",
     ),
     Stream(
         "subscriptions",

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Simulator:
     accounts: list[dict[str, Any]]
 
     def control(self, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310
             f"{self.url}/_simulator/{path}",
             data=None if body is None else json.dumps(body).encode(),
             method="GET" if body is None else "POST",
@@ -110,7 +110,8 @@ class Rig:
         return [account["account"] for account in self.simulator.accounts]
 
     def cursors(self) -> dict[str, Cursor]:
-        return read_cursors(self.warehouse, self.account_ids)
+        now = datetime.fromtimestamp(self.simulator.control("health")["now"], UTC)
+        return read_cursors(self.warehouse, self.account_ids, now=now)
 
     def tasks(
         self,
