@@ -1,0 +1,123 @@
+"""The limiter under a virtual clock."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlt_sources.stripe.limiter import LIVE, SANDBOX, Limiter, Limits, Pace, backoff
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.now += seconds
+
+
+def limiter(limits: Limits) -> tuple[Limiter, Clock]:
+    clock = Clock()
+    return Limiter(limits, clock=clock, sleep=clock.sleep), clock
+
+
+def most_in_a_second(times: list[float]) -> int:
+    return max(sum(1 for t in times if start <= t < start + 1.0) for start in times)
+
+
+@given(st.lists(st.sampled_from(["/v1/charges", "/v1/invoices", "/v1/prices"]), max_size=300))
+def test_no_second_holds_more_than_the_limits(endpoints: list[str]) -> None:
+    limit, clock = limiter(Limits(40.0, 25.0, 9, 9))
+    sent: list[tuple[str, float]] = []
+    for endpoint in endpoints:
+        limit.wait(endpoint)
+        sent.append((endpoint, clock.now))
+    if sent:
+        assert most_in_a_second([at for _, at in sent]) <= 40
+    for endpoint in {each for each, _ in sent}:
+        assert most_in_a_second([at for name, at in sent if name == endpoint]) <= 25
+
+
+def test_a_busy_endpoint_does_not_hold_up_the_others() -> None:
+    pace = Pace(25.0)
+    booked = [pace.reserve(0.0) for _ in range(100)]
+    assert booked[-1] > 3.9, "the busy endpoint waits for itself"
+    limit, clock = limiter(LIVE)
+    for _ in range(10):
+        limit.wait("/v1/charges")
+    before = clock.now
+    limit.wait("/v1/invoices")
+    assert clock.now - before < 0.011
+
+
+def test_the_rate_is_used_almost_wholly() -> None:
+    limit, clock = limiter(LIVE)
+    start = clock.now
+    for _ in range(250):
+        limit.wait("/v1/charges")
+    assert 250 / 25 <= clock.now - start + 0.05 <= 250 / 25 * 1.03
+
+
+@pytest.mark.parametrize(
+    ("reason", "slower"),
+    [
+        ("endpoint-rate", "/v1/charges"),
+        ("resource-specific", "/v1/charges"),
+        ("global-rate", "/v1/invoices"),
+    ],
+)
+def test_a_refused_rate_is_lowered_and_recovers(reason: str, slower: str) -> None:
+    limit, clock = limiter(Limits(25.0, 25.0, 9, 9))
+    limit.refused("/v1/charges", reason)
+    limit.wait(slower)
+    first = clock.now
+    limit.wait(slower)
+    assert clock.now - first > 1 / 25 * 1.3
+    for _ in range(200):
+        limit.accepted(slower)
+    limit.wait(slower)
+    again = clock.now
+    limit.wait(slower)
+    assert clock.now - again < 1 / 25 * 1.05
+
+
+def test_concurrency_is_halved_by_its_reason_and_recovers() -> None:
+    limit, _ = limiter(LIVE)
+    limit.refused("/v1/charges", "global-concurrency")
+    assert limit.concurrency == LIVE.concurrency // 2
+    limit.refused("/v1/charges", "endpoint-concurrency")
+    assert limit.endpoint_concurrency("/v1/charges") == LIVE.per_endpoint_concurrency // 2
+    assert limit.endpoint_concurrency("/v1/invoices") == LIVE.per_endpoint_concurrency
+    for _ in range(50):
+        limit.accepted("/v1/charges")
+    assert limit.concurrency == LIVE.concurrency
+    assert limit.endpoint_concurrency("/v1/charges") == LIVE.per_endpoint_concurrency
+
+
+def test_a_lock_timeout_lowers_nothing() -> None:
+    limit, clock = limiter(LIVE)
+    limit.refused("/v1/charges", None)
+    before = clock.now
+    limit.wait("/v1/charges")
+    assert clock.now == before
+    assert limit.concurrency == LIVE.concurrency
+
+
+def test_a_sandbox_gets_one_rate_for_all() -> None:
+    assert SANDBOX.overall == 25.0
+
+
+@given(st.integers(1, 40), st.one_of(st.none(), st.floats(0, 60)))
+def test_backoff_grows_to_its_cap_and_respects_retry_after(
+    attempt: int, retry_after: float | None
+) -> None:
+    delay = backoff(attempt, retry_after, base=0.5, cap=20.0)
+    assert (retry_after or 0.0) + 0.25 <= delay <= (retry_after or 0.0) + 20.0
