@@ -5,7 +5,8 @@ can list, filter and serialise them quickly. What does not: Stripe's list semant
 stripping of fields (``wire/``) and every decision about what objects exist (``world/``).
 
 An object is kept as its serialised bytes: `put` takes a snapshot, so a caller may go on changing
-its own dict, and a million objects cost their JSON size and no more. A type whose objects are too
+its own dict, and a million objects cost their JSON size and no more. The bytes are laid out for
+the answer that is asked for most, the unexpanded one, so that a page is a join of what is there. A type whose objects are too
 many even for that is attached as a `LazySequence` that renders objects on demand.
 """
 
@@ -14,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import orjson
+
+from stripe_simulator.wire.shapes import NESTED_LIMIT, SHAPES
 
 # The fields by which the wire filters lists; kept beside the bytes so that no filter has to parse.
 INDEXED_FIELDS: dict[str, tuple[str, ...]] = {
@@ -70,26 +73,73 @@ class LazySequence(Protocol):
 
 
 class Entry:
-    """One stored object: its serialised state and the few values that lists filter by."""
+    """One stored object, as the bytes that the wire needs most often."""
 
-    __slots__ = ("created", "fields", "id", "raw", "sequence", "view")
+    __slots__ = ("created", "extras", "fields", "id", "irregular", "plain", "sequence")
 
     def __init__(self, object_id: str, created: int, sequence: int) -> None:
         self.id = object_id
         self.created = created
         self.sequence = sequence
-        self.raw = b""
+        # The object without `extras`: what an unexpanded answer holds, unless it is `irregular`.
+        self.plain = b""
+        # Top-level properties that are only sent when they are expanded.
+        self.extras: dict[str, bytes] | None = None
+        # Something deeper inside has to be left out or cut, so the wire must walk through it.
+        self.irregular = False
         self.fields: tuple[Any, ...] = ()
-        # The bytes of the default (unexpanded) answer; filled in by the wire, dropped by `put`.
-        self.view: bytes | None = None
 
     def __lt__(self, other: "Entry") -> bool:
         return (self.created, self.sequence) < (other.created, other.sequence)
 
+    def fill(self, obj: dict[str, Any]) -> None:
+        """Take a snapshot of the object's state."""
+        kind = obj["object"]
+        self.fields = indexed_values(kind, obj)
+        self.irregular = is_irregular(obj)
+        included = SHAPES[kind].included if kind in SHAPES else {}
+        extras = {name: packed(obj[name]) for name in included if name in obj}
+        if extras:
+            obj = {name: value for name, value in obj.items() if name not in extras}
+        self.extras = extras or None
+        self.plain = packed(obj)
+
     def load(self) -> dict[str, Any]:
         """The whole object as a fresh dict."""
-        loaded: dict[str, Any] = orjson.loads(self.raw)
+        loaded: dict[str, Any] = orjson.loads(self.plain)
+        for name, value in (self.extras or {}).items():
+            loaded[name] = orjson.loads(value)
         return loaded
+
+
+def packed(value: Any) -> bytes:
+    """Serialised, and copied: orjson's buffer keeps the room it grew into, 650 MB over the demo."""
+    return bytes(bytearray(orjson.dumps(value)))
+
+
+def is_irregular(obj: dict[str, Any]) -> bool:
+    """Whether something beneath the top level is left out or cut when the object is sent."""
+    kind = obj["object"]
+    if kind == "event":
+        carried = obj["data"].get("object") or {}
+        return has_included(carried) or ("object" in carried and is_irregular(carried))
+    shape = SHAPES.get(kind)
+    for path in shape.embedded if shape is not None else ():
+        value = obj.get(path)
+        if isinstance(value, dict) and value.get("object") == "list":
+            value = value["data"]
+            if len(value) > NESTED_LIMIT:
+                return True
+        for element in value if isinstance(value, list) else (value,):
+            if isinstance(element, dict) and (has_included(element) or is_irregular(element)):
+                return True
+    return False
+
+
+def has_included(obj: dict[str, Any]) -> bool:
+    """Whether an object bears a property that is only sent when expanded."""
+    shape = SHAPES.get(obj.get("object", ""))
+    return shape is not None and any(name in obj for name in shape.included)
 
 
 class Shelf:
@@ -121,10 +171,7 @@ class Shelf:
                 insort(self.order, entry)
             else:
                 self.order.append(entry)
-        # Copied, because orjson's own buffer keeps the room it grew into: 650 MB over the demo.
-        entry.raw = bytes(bytearray(orjson.dumps(obj)))
-        entry.fields = indexed_values(self.object_type, obj)
-        entry.view = None
+        entry.fill(obj)
         self.deleted.pop(object_id, None)
         self.version += 1
 
@@ -133,7 +180,9 @@ class Shelf:
         entry = self.by_id.pop(object_id, None)
         if self.unlisted.pop(object_id, None) is None and entry is not None:
             del self.order[bisect_left(self.order, entry)]
-        self.deleted[object_id] = {"id": object_id, "object": self.object_type, "deleted": True}
+        # An event that is gone was never there; everything else leaves a tombstone.
+        if self.object_type != "event":
+            self.deleted[object_id] = {"id": object_id, "object": self.object_type, "deleted": True}
         self.version += 1
 
     def hide(self, object_id: str) -> None:

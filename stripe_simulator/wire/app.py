@@ -12,16 +12,15 @@ from typing import Any
 
 import orjson
 
-from stripe_simulator.store import Entry, ObjectStore
+from stripe_simulator.store import ObjectStore
 from stripe_simulator.wire import errors, lists, parameters
 from stripe_simulator.wire.auth import PLATFORM_ACCOUNT, Access, Credentials
 from stripe_simulator.wire.clock import VirtualClock
 from stripe_simulator.wire.endpoints import ENDPOINTS, NOUNS, Endpoint
 from stripe_simulator.wire.http import Request, Response
-from stripe_simulator.wire.rendering import Tree, expansion_tree, render
+from stripe_simulator.wire.rendering import NO_EXPANSION, Expansion, answer, expansion, render
 
 API_VERSION = "2026-05-27.dahlia"
-NO_TREE: Tree = {}
 
 
 @dataclass
@@ -103,17 +102,17 @@ class StripeApi:
         values = parameters.read(request.query, endpoint.parameters)
         self._check_references(access.account_id, endpoint, values)
         in_list = endpoint.kind in ("list", "nested", "items")
-        tree = NO_TREE
+        asked = NO_EXPANSION
         if "expand" in values:
-            tree = expansion_tree(values["expand"], endpoint.object_type, in_list)
+            asked = expansion(tuple(values["expand"]), endpoint.object_type, in_list)
         if endpoint.kind == "list":
-            return self._list(access.account_id, endpoint, values, tree)
+            return self._list(access.account_id, endpoint, values, asked)
         if endpoint.kind == "account":
-            return self._account(access, object_id, tree)
+            return self._account(access, object_id, asked)
         if endpoint.kind == "retrieve":
-            return self._retrieve(access.account_id, endpoint, object_id, tree)
+            return self._retrieve(access.account_id, endpoint, object_id, asked)
         parent_id = object_id or values["subscription"]
-        return self._nested(access.account_id, endpoint, parent_id, values, tree, request)
+        return self._nested(access.account_id, endpoint, parent_id, values, asked, request)
 
     def _check_references(
         self, account_id: str, endpoint: Endpoint, values: dict[str, Any]
@@ -125,13 +124,14 @@ class StripeApi:
                 raise errors.resource_missing(NOUNS.get(target, target), value, name, 400)
 
     def _list(
-        self, account_id: str, endpoint: Endpoint, values: dict[str, Any], tree: Tree
+        self, account_id: str, endpoint: Endpoint, values: dict[str, Any], asked: Expansion
     ) -> bytes:
         """A page of a collection."""
         shelf = self._store.shelf(account_id, endpoint.object_type)
         oldest = self._event_horizon(endpoint)
         entries, has_more = lists.page(shelf, values, oldest)
-        views = [self._view(account_id, entry, tree) for entry in entries]
+        lookup = self._lookup(account_id)
+        views = [answer(entry, asked, lookup) for entry in entries]
         return envelope(endpoint.path, has_more, views)
 
     def _event_horizon(self, endpoint: Endpoint) -> int | None:
@@ -139,15 +139,6 @@ class StripeApi:
         if endpoint.object_type != "event":
             return None
         return self._clock.now() - lists.EVENT_RETENTION_SECONDS
-
-    def _view(self, account_id: str, entry: Entry, tree: Tree) -> bytes:
-        """One object's bytes; the unexpanded ones are kept until the object changes."""
-        if not tree and entry.view is not None:
-            return entry.view
-        view = orjson.dumps(render(entry.load(), tree, self._lookup(account_id)))
-        if not tree:
-            entry.view = view
-        return view
 
     def _lookup(self, account_id: str) -> Callable[[tuple[str, ...], str], dict[str, Any] | None]:
         """How expansion finds the objects of one account."""
@@ -161,13 +152,15 @@ class StripeApi:
 
         return lookup
 
-    def _retrieve(self, account_id: str, endpoint: Endpoint, object_id: str, tree: Tree) -> bytes:
+    def _retrieve(
+        self, account_id: str, endpoint: Endpoint, object_id: str, asked: Expansion
+    ) -> bytes:
         """One object, or the tombstone of a deleted one."""
         shelf = self._store.shelf(account_id, endpoint.object_type)
         entry = shelf.by_id.get(object_id)
         oldest = self._event_horizon(endpoint)
         if entry is not None and (oldest is None or entry.created >= oldest):
-            return self._view(account_id, entry, tree)
+            return answer(entry, asked, self._lookup(account_id))
         found = (
             None
             if entry is not None
@@ -178,7 +171,7 @@ class StripeApi:
         if found is None:
             noun = NOUNS.get(endpoint.object_type, endpoint.object_type)
             raise errors.resource_missing(noun, object_id, "id", 404)
-        return orjson.dumps(render(found, tree, self._lookup(account_id)))
+        return orjson.dumps(render(found, asked.tree, self._lookup(account_id)))
 
     def _find_item(self, account_id: str, item_id: str) -> dict[str, Any] | None:
         """A subscription item, which lives inside its subscription."""
@@ -189,7 +182,7 @@ class StripeApi:
                     return found
         return None
 
-    def _account(self, access: Access, object_id: str, tree: Tree) -> bytes:
+    def _account(self, access: Access, object_id: str, asked: Expansion) -> bytes:
         """The account that the key belongs to, or another one that it may read."""
         account_id = object_id or access.account_id
         allowed = account_id == access.account_id or (
@@ -202,7 +195,7 @@ class StripeApi:
             account = {"id": account_id, "object": "account"}
         if account is None:
             raise errors.resource_missing("account", account_id, "account", 404)
-        return orjson.dumps(render(account, tree, self._lookup(account_id)))
+        return orjson.dumps(render(account, asked.tree, self._lookup(account_id)))
 
     def _nested(
         self,
@@ -210,7 +203,7 @@ class StripeApi:
         endpoint: Endpoint,
         parent_id: str,
         values: dict[str, Any],
-        tree: Tree,
+        asked: Expansion,
         request: Request,
     ) -> bytes:
         """A page of a list that is part of another object."""
@@ -222,7 +215,7 @@ class StripeApi:
         holder = parent.get(endpoint.parent_property or "") or {"data": []}
         elements, has_more = lists.nested_page(holder["data"], endpoint.object_type, values)
         lookup = self._lookup(account_id)
-        views = [orjson.dumps(render(element, tree, lookup)) for element in elements]
+        views = [orjson.dumps(render(element, asked.tree, lookup)) for element in elements]
         return envelope(request.path, has_more, views)
 
 

@@ -5,8 +5,13 @@ request expands only what can be expanded.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import orjson
+
+from stripe_simulator.store import Entry
 from stripe_simulator.wire import errors
 from stripe_simulator.wire.shapes import (
     LISTS,
@@ -82,6 +87,71 @@ def _leads_somewhere(object_type: str, segments: list[str]) -> bool:
                 rest = rest[1:]
             return not rest or _leads_somewhere(known[path], rest)
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What a request expands, prepared for many objects."""
+
+    tree: Tree
+    # The asked-for top-level properties that are only sent when expanded, nothing within them.
+    appended: tuple[str, ...]
+    # How a property that has to be looked up would show in an object's bytes.
+    marks: tuple[bytes, ...]
+
+
+NO_EXPANSION = Expansion({}, (), ())
+
+
+@lru_cache(maxsize=1024)
+def expansion(paths: tuple[str, ...], object_type: str, in_list: bool) -> Expansion:
+    """The prepared form of ``expand[]``; see `expansion_tree` for the arguments and errors."""
+    tree = expansion_tree(list(paths), object_type, in_list)
+    included = SHAPES.get(object_type, NOTHING).included
+    appended = tuple(name for name, branch in tree.items() if name in included and not branch)
+    marks: list[bytes] = []
+
+    def mark(branch: Tree) -> None:
+        for name, deeper in branch.items():
+            marks.extend((b'"%b":"' % name.encode(), b'"%b":["' % name.encode()))
+            mark(deeper)
+
+    mark({name: branch for name, branch in tree.items() if name not in appended})
+    return Expansion(tree, appended, tuple(marks))
+
+
+def answer(entry: Entry, asked: Expansion, lookup: Lookup) -> bytes:
+    """One stored object's bytes as a request wants them.
+
+    Most objects need no parsing: what is expanded is either kept beside them or, like the
+    discounts of an invoice that has none, not there at all.
+    """
+    if entry.irregular:
+        return orjson.dumps(render(entry.load(), asked.tree, lookup))
+    if not asked.tree:
+        return entry.plain
+    extras = entry.extras or {}
+    if any(mark in entry.plain for mark in asked.marks) or any(
+        name in extras for name in asked.tree if name not in asked.appended
+    ):
+        return orjson.dumps(_expand_regular(entry, extras, asked.tree, lookup))
+    pieces = [
+        b',"%b":%b' % (name.encode(), extras[name]) for name in asked.appended if name in extras
+    ]
+    return b"".join((entry.plain[:-1], *pieces, b"}"))
+
+
+def _expand_regular(
+    entry: Entry, extras: dict[str, bytes], tree: Tree, lookup: Lookup
+) -> dict[str, Any]:
+    """An object in which only the expanded properties need to be looked at."""
+    obj: dict[str, Any] = orjson.loads(entry.plain)
+    shape = SHAPES.get(obj["object"], NOTHING)
+    obj.update((name, orjson.loads(extras[name])) for name in tree if name in extras)
+    for key, branch in tree.items():
+        if key in obj:
+            obj[key] = _value(obj[key], shape, key, branch, lookup)
+    return obj
 
 
 def render(obj: dict[str, Any], tree: Tree, lookup: Lookup) -> dict[str, Any]:
