@@ -1,0 +1,110 @@
+{#-
+Which landed rows a staging model reads. A load counts once `_dlt_loads` says that it is
+complete; each staging model remembers the loads that it has taken, so that a load that was
+begun early and completed late (a large first import beside short ticks) is not missed.
+-#}
+
+{% macro create_processed_loads() %}
+    create schema if not exists staging;
+    create table if not exists staging.processed_loads (model varchar, load_id varchar)
+{% endmacro %}
+
+{% macro landed(stream) -%}
+    select *
+    from {{ source('raw_stripe', stream) }}
+    where _dlt_load_id in (
+        select load_id
+        from {{ source('raw_stripe', '_dlt_loads') }}
+        where status = 0
+        {% if is_incremental() -%}
+        and load_id not in (
+            select taken.load_id
+            from staging.processed_loads as taken
+            where taken.model = '{{ this.name }}'
+        )
+        {%- endif %}
+    )
+{%- endmacro %}
+
+{#- The post-hook of every model that uses `landed`. -#}
+{% macro remember_loads() %}
+    {% if not is_incremental() %}
+    delete from staging.processed_loads where model = '{{ this.name }}';
+    {% endif %}
+    insert into staging.processed_loads
+    select
+        '{{ this.name }}' as model,
+        load_id
+    from {{ source('raw_stripe', '_dlt_loads') }}
+    where
+        status = 0
+        and load_id not in (
+            select taken.load_id
+            from staging.processed_loads as taken
+            where taken.model = '{{ this.name }}'
+        )
+{% endmacro %}
+
+{#-
+The newest reading of each object in the new loads, still as JSON. Only the keys are sorted;
+the objects stream past. Tombstones carry no object and are left to `landed_tombstones`.
+-#}
+{% macro newest_landed(relation) -%}
+    select {{ relation }}.*
+    from {{ relation }}
+    inner join (
+        select
+            account_id,
+            id,
+            max({'read_at': read_at, 'read_order': read_order}) as reading
+        from {{ relation }}
+        where not deleted
+        group by account_id, id
+    ) as newest
+        on
+            {{ relation }}.account_id = newest.account_id
+            and {{ relation }}.id = newest.id
+            and {{ relation }}.read_at = newest.reading.read_at
+            and {{ relation }}.read_order = newest.reading.read_order
+    where not {{ relation }}.deleted
+{%- endmacro %}
+
+{#-
+Guards the merge: among what was just landed and what staging already holds, the newest
+reading of each object wins, and a tombstone never erases the columns that were read before.
+-#}
+{% macro newest_of_landed_and_known(renamed, landed, key) -%}
+    select
+        candidates.* exclude (deletion_seen_at),
+        greatest(candidates.deletion_seen_at, tombstones.read_at) as deletion_seen_at
+    from (
+        select
+            {{ renamed }}.*,
+            cast(null as timestamp) as deletion_seen_at
+        from {{ renamed }}
+        {% if is_incremental() -%}
+        union all by name
+        select known.*
+        from {{ this }} as known
+        where (known.account_id, known.{{ key }}) in (
+            select (touched.account_id, touched.id) from {{ landed }} as touched
+        )
+        {%- endif %}
+    ) as candidates
+    left join (
+        select
+            account_id,
+            id,
+            max(read_at) as read_at
+        from {{ landed }}
+        where deleted
+        group by account_id, id
+    ) as tombstones
+        on
+            candidates.account_id = tombstones.account_id
+            and candidates.{{ key }} = tombstones.id
+    qualify row_number() over (
+        partition by candidates.account_id, candidates.{{ key }}
+        order by candidates.read_at desc, candidates.read_order desc
+    ) = 1
+{%- endmacro %}

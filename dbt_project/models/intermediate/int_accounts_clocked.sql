@@ -1,0 +1,75 @@
+with syncs as (
+    select * from {{ ref('stg_stripe__syncs') }}
+),
+
+accounts as (
+    select * from {{ ref('stg_stripe__accounts') }}
+),
+
+events as (
+    select * from {{ ref('stg_stripe__events') }}
+),
+
+latest_sync as (
+    select *
+    from syncs
+    qualify row_number() over (
+        partition by account_id
+        order by started_at desc, read_order desc
+    ) = 1
+),
+
+all_syncs as (
+    select
+        account_id,
+        min(started_at) as first_synced_at,
+        min(history_started_at) as history_started_at
+    from syncs
+    group by account_id
+),
+
+-- Without a single event the account's events could not be read, and an empty feed proves
+-- nothing about the 30 days before the first sync.
+first_events as (
+    select
+        account_id,
+        min(created_at) as first_event_at
+    from events
+    group by account_id
+),
+
+clocked as (
+    select
+        latest_sync.account_id,
+        accounts.name,
+        accounts.country,
+        coalesce(accounts.default_currency, 'usd') as default_currency,
+        coalesce(latest_sync.reporting_time_zone, accounts.time_zone, 'UTC') as time_zone,
+        latest_sync.started_at as now_at,
+        all_syncs.first_synced_at,
+        all_syncs.history_started_at,
+        case
+            when first_events.first_event_at < all_syncs.first_synced_at
+                then all_syncs.first_synced_at - interval 30 day
+            else all_syncs.first_synced_at
+        end as watched_from
+    from latest_sync
+    inner join all_syncs
+        on latest_sync.account_id = all_syncs.account_id
+    left join accounts
+        on
+            latest_sync.account_id = accounts.account_id
+            and latest_sync.account_id = accounts.stripe_account_id
+    left join first_events
+        on latest_sync.account_id = first_events.account_id
+),
+
+final as (
+    select
+        *,
+        {{ local_day('history_started_at', 'time_zone') }} as first_day,
+        {{ local_day('now_at', 'time_zone') }} as today
+    from clocked
+)
+
+select * from final

@@ -1,0 +1,226 @@
+with states as (
+    select * from {{ ref('int_subscription_states_dated') }}
+),
+
+item_states as (
+    select * from {{ ref('int_subscription_item_states_dated') }}
+),
+
+invoices as (
+    select * from {{ ref('stg_stripe__invoices') }}
+),
+
+discounts as (
+    select * from {{ ref('int_discounts_gathered') }}
+),
+
+subscriptions as (
+    select distinct
+        account_id,
+        subscription_id,
+        customer_id,
+        currency,
+        started_at,
+        ended_at
+    from states
+),
+
+-- Discounts of the subscription, of its items and of its customer, those that are gone by now
+-- among them.
+discount_uses as (
+    select distinct
+        account_id,
+        subscription_id,
+        unnest(discount_ids) as discount_id
+    from states
+    union
+    select distinct
+        account_id,
+        subscription_id,
+        unnest(discount_ids) as discount_id
+    from item_states
+    union
+    select
+        subscriptions.account_id,
+        subscriptions.subscription_id,
+        discounts.discount_id
+    from subscriptions
+    inner join discounts
+        on
+            subscriptions.account_id = discounts.account_id
+            and subscriptions.customer_id = discounts.customer_id
+            and coalesce(discounts.subscription_id, subscriptions.subscription_id)
+            = subscriptions.subscription_id
+),
+
+-- A subscription whose first payment did not go through is incomplete until it does; where no
+-- event tells, its first invoice says when that was.
+first_payments as (
+    select
+        account_id,
+        subscription_id,
+        min(paid_at) as paid_at
+    from invoices
+    where
+        billing_reason = 'subscription_create'
+        and collection_method = 'charge_automatically'
+        and amount_due_minor > 0
+        and paid_at > created_at
+    group by account_id, subscription_id
+),
+
+-- Every instant at which anything that MRR depends on can change.
+cuts as (
+    select
+        account_id,
+        subscription_id,
+        valid_from as cut_at
+    from states
+    union
+    select
+        account_id,
+        subscription_id,
+        unnest([valid_from, valid_to]) as cut_at
+    from item_states
+    union
+    select
+        account_id,
+        subscription_id,
+        unnest([
+            trial_started_at,
+            trial_ends_at,
+            canceled_at
+            {%- if policy('past_due_grace_days') != 'unlimited' %},
+            past_due_since + interval {{ policy('past_due_grace_days') }} day
+            {%- endif %}
+        ]) as cut_at
+    from states
+    union
+    select
+        account_id,
+        subscription_id,
+        paid_at as cut_at
+    from first_payments
+    union
+    select
+        discount_uses.account_id,
+        discount_uses.subscription_id,
+        unnest([discounts.starts_at, discounts.ends_at, discounts.gone_at]) as cut_at
+    from discount_uses
+    inner join discounts
+        on
+            discount_uses.account_id = discounts.account_id
+            and discount_uses.discount_id = discounts.discount_id
+),
+
+bounded as (
+    select
+        cuts.account_id,
+        cuts.subscription_id,
+        subscriptions.customer_id,
+        subscriptions.currency,
+        subscriptions.started_at,
+        subscriptions.ended_at,
+        cuts.cut_at as valid_from,
+        lead(cuts.cut_at, 1, subscriptions.ended_at) over (
+            partition by cuts.account_id, cuts.subscription_id
+            order by cuts.cut_at
+        ) as valid_to
+    from cuts
+    inner join subscriptions
+        on
+            cuts.account_id = subscriptions.account_id
+            and cuts.subscription_id = subscriptions.subscription_id
+    where
+        cuts.cut_at >= subscriptions.started_at
+        and (subscriptions.ended_at is null or cuts.cut_at < subscriptions.ended_at)
+),
+
+stated as (
+    select
+        bounded.*,
+        states.source,
+        states.is_reconstructed,
+        states.pause_behavior,
+        states.discount_ids,
+        states.trial_started_at,
+        coalesce(
+            bounded.valid_from >= states.trial_started_at
+            and bounded.valid_from < states.trial_ends_at,
+            false
+        ) as is_in_trial,
+        coalesce(bounded.valid_from >= states.canceled_at, false) as is_cancel_requested,
+        coalesce(
+            {% if policy('past_due_grace_days') == 'unlimited' -%}
+            false
+            {%- else -%}
+            bounded.valid_from
+            >= states.past_due_since + interval {{ policy('past_due_grace_days') }} day
+            {%- endif %},
+            false
+        ) as is_past_grace,
+        -- Before the events began only the end is known: whoever has ended was once active.
+        -- A trial converts when it ends, not when the event of it is rendered.
+        case
+            when states.is_reconstructed and bounded.valid_from < first_payments.paid_at
+                then 'incomplete'
+            when states.is_reconstructed and states.status in ('canceled', 'past_due', 'trialing')
+                then 'active'
+            when
+                states.status = 'trialing'
+                and bounded.valid_from >= states.trial_ends_at
+                and states.next_status in ('active', 'past_due')
+                then 'active'
+            when states.status = 'canceled' then 'active'
+            else states.status
+        end as status_after_trial
+    from bounded
+    inner join states
+        on
+            bounded.account_id = states.account_id
+            and bounded.subscription_id = states.subscription_id
+            and bounded.valid_from >= states.valid_from
+            and (states.valid_to is null or bounded.valid_from < states.valid_to)
+    left join first_payments
+        on
+            bounded.account_id = first_payments.account_id
+            and bounded.subscription_id = first_payments.subscription_id
+),
+
+final as (
+    select
+        account_id,
+        subscription_id,
+        customer_id,
+        currency,
+        started_at,
+        ended_at,
+        valid_from,
+        valid_to,
+        source,
+        is_reconstructed,
+        trial_started_at,
+        pause_behavior,
+        discount_ids,
+        case
+            when is_in_trial and status_after_trial in ('active', 'past_due', 'trialing', 'paused')
+                then 'trialing'
+            else status_after_trial
+        end as status,
+        status_after_trial in ('active', 'past_due') and not is_in_trial as is_active,
+        status_after_trial in ('active', 'past_due')
+        and not is_in_trial
+        and not is_past_grace
+        {% if policy('cancel_request_ends_mrr') == 'true' -%}
+        and not is_cancel_requested
+        {% endif -%}
+        {% if policy('count_keep_as_draft') == 'true' -%}
+        and coalesce(pause_behavior, 'keep_as_draft') = 'keep_as_draft'
+        {% else -%}
+        and pause_behavior is null
+        {% endif -%}
+        as has_mrr
+    from stated
+)
+
+select * from final

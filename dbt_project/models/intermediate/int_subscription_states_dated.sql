@@ -1,0 +1,365 @@
+with versions as (
+    select * from {{ ref('stg_stripe__subscription_versions') }}
+),
+
+events as (
+    select * from {{ ref('stg_stripe__subscription_events') }}
+),
+
+subscriptions as (
+    select * from {{ ref('stg_stripe__subscriptions') }}
+),
+
+clock as (
+    select * from {{ ref('int_accounts_clocked') }}
+),
+
+{%- set state %}
+        {
+            'status': status,
+            'trial_started_at': trial_started_at,
+            'trial_ends_at': trial_ends_at,
+            'canceled_at': canceled_at,
+            'pause_behavior': pause_behavior,
+            'discount_ids': list_transform(discounts, lambda d: d.discount_id),
+            'items': list_transform(items, lambda item: {
+                'item_id': item.item_id,
+                'position': item.position,
+                'created_at': item.created_at,
+                'price_id': item.price_id,
+                'quantity': item.quantity,
+                'discount_ids': list_transform(item.discounts, lambda d: d.discount_id)
+            })
+        } as state
+{%- endset %}
+
+observed as (
+    select
+        account_id,
+        subscription_id,
+        read_at,
+        read_order,
+        {{ state }}
+    from versions
+),
+
+current_items as (
+    select
+        account_id,
+        subscription_id,
+        {{ state }}
+    from subscriptions
+),
+
+event_states as (
+    select
+        account_id,
+        subscription_id,
+        event_id,
+        event_type,
+        occurred_at,
+        moment,
+        items_cut,
+        {{ state }}
+    from events
+),
+
+-- An event shows at most ten items; those beyond are taken from the subscription itself.
+event_states_whole as (
+    select
+        event_states.* exclude (items_cut, state),
+        case
+            when event_states.items_cut
+                then struct_update(
+                    event_states.state,
+                    items := list_concat(
+                        event_states.state.items,
+                        list_filter(
+                            current_items.state.items,
+                            lambda item: not list_contains(
+                                list_transform(
+                                    event_states.state.items, lambda shown: shown.item_id
+                                ),
+                                item.item_id
+                            )
+                        )
+                    )
+                )
+            else event_states.state
+        end as state
+    from event_states
+    left join current_items
+        on
+            event_states.account_id = current_items.account_id
+            and event_states.subscription_id = current_items.subscription_id
+),
+
+changes as (
+    select
+        after.account_id,
+        after.subscription_id,
+        after.event_id,
+        after.event_type,
+        after.occurred_at,
+        before.state as state_before,
+        after.state as state_after
+    from event_states_whole as after
+    left join event_states_whole as before
+        on
+            after.account_id = before.account_id
+            and after.event_id = before.event_id
+            and before.moment = 'before'
+    where after.moment = 'after'
+),
+
+-- Ids and seconds do not order the events of one second: the one whose outcome another one
+-- starts from comes before it.
+linked as (
+    select
+        changes.*,
+        exists (
+            select 1
+            from changes as later
+            where
+                later.account_id = changes.account_id
+                and later.subscription_id = changes.subscription_id
+                and later.occurred_at = changes.occurred_at
+                and later.event_id != changes.event_id
+                and later.state_before is distinct from later.state_after
+                and later.state_before = changes.state_after
+        ) as has_successor,
+        exists (
+            select 1
+            from changes as earlier
+            where
+                earlier.account_id = changes.account_id
+                and earlier.subscription_id = changes.subscription_id
+                and earlier.occurred_at = changes.occurred_at
+                and earlier.event_id != changes.event_id
+                and earlier.state_before is distinct from earlier.state_after
+                and earlier.state_after = changes.state_before
+        ) as has_predecessor
+    from changes
+),
+
+outcomes as (
+    select *
+    from linked
+    qualify row_number() over (
+        partition by account_id, subscription_id, occurred_at
+        order by
+            event_type = 'customer.subscription.deleted' desc,
+            event_type = 'customer.subscription.created',
+            has_successor,
+            event_id desc
+    ) = 1
+),
+
+first_changes as (
+    select *
+    from linked
+    qualify row_number() over (
+        partition by account_id, subscription_id
+        order by
+            occurred_at,
+            event_type = 'customer.subscription.created' desc,
+            has_predecessor,
+            event_id
+    ) = 1
+),
+
+first_observed as (
+    select *
+    from observed
+    qualify row_number() over (
+        partition by account_id, subscription_id
+        order by read_at, read_order
+    ) = 1
+),
+
+-- What the subscription was before anything that we saw happen to it. None where its creation
+-- itself is among the events.
+base as (
+    select
+        first_observed.account_id,
+        first_observed.subscription_id,
+        case
+            when first_changes.occurred_at <= first_observed.read_at
+                then first_changes.state_before
+            else first_observed.state
+        end as state
+    from first_observed
+    left join first_changes
+        on
+            first_observed.account_id = first_changes.account_id
+            and first_observed.subscription_id = first_changes.subscription_id
+),
+
+points as (
+    select
+        base.account_id,
+        base.subscription_id,
+        subscriptions.started_at as valid_from,
+        0 as reading_rank,
+        0 as reading_order,
+        'current' as source,
+        base.state
+    from base
+    inner join subscriptions
+        on
+            base.account_id = subscriptions.account_id
+            and base.subscription_id = subscriptions.subscription_id
+    where base.state is not null
+    union all
+    select
+        account_id,
+        subscription_id,
+        read_at as valid_from,
+        1 as reading_rank,
+        read_order as reading_order,
+        'observed' as source,
+        state
+    from observed
+    union all
+    select
+        account_id,
+        subscription_id,
+        occurred_at as valid_from,
+        2 as reading_rank,
+        0 as reading_order,
+        'event' as source,
+        state_after as state
+    from outcomes
+),
+
+ordered as (
+    select
+        *,
+        lag(state) over subscription_readings as previous_state,
+        row_number() over subscription_readings as reading_number
+    from points
+    window subscription_readings as (
+        partition by account_id, subscription_id
+        order by valid_from, reading_rank, reading_order
+    )
+),
+
+changed as (
+    select
+        ordered.account_id,
+        ordered.subscription_id,
+        ordered.source,
+        ordered.state,
+        case
+            when ordered.reading_number = 1
+                then least(ordered.valid_from, subscriptions.started_at)
+            else greatest(ordered.valid_from, subscriptions.started_at)
+        end as valid_from,
+        ordered.reading_number
+    from ordered
+    inner join subscriptions
+        on
+            ordered.account_id = subscriptions.account_id
+            and ordered.subscription_id = subscriptions.subscription_id
+    where ordered.state is distinct from ordered.previous_state
+),
+
+spanned as (
+    select
+        *,
+        lead(valid_from) over subscription_changes as valid_to,
+        lead(state.status) over subscription_changes as next_status
+    from changed
+    window subscription_changes as (
+        partition by account_id, subscription_id
+        order by valid_from, reading_number
+    )
+),
+
+-- The base is proven back to where the events begin; before that it is held back, and invoice
+-- lines correct it.
+split as (
+    select
+        spanned.* exclude (valid_to, source),
+        case
+            when clock.watched_from < coalesce(spanned.valid_to, clock.now_at)
+                then clock.watched_from
+            else spanned.valid_to
+        end as valid_to,
+        'current' as source,
+        true as is_reconstructed
+    from spanned
+    inner join clock
+        on spanned.account_id = clock.account_id
+    where
+        spanned.source = 'current'
+        and spanned.valid_from < clock.watched_from
+    union all by name
+    select
+        spanned.* exclude (valid_from, source),
+        case
+            when spanned.source = 'current'
+                then greatest(spanned.valid_from, clock.watched_from)
+            else spanned.valid_from
+        end as valid_from,
+        case
+            when spanned.source != 'current' then spanned.source
+            when clock.watched_from < clock.first_synced_at then 'event'
+            else 'observed'
+        end as source,
+        false as is_reconstructed
+    from spanned
+    inner join clock
+        on spanned.account_id = clock.account_id
+    where
+        spanned.source != 'current'
+        or coalesce(spanned.valid_to, clock.now_at) > clock.watched_from
+),
+
+-- A subscription falls past due once for several states that follow each other.
+runs as (
+    select
+        *,
+        sum(cast(state.status != 'past_due' as integer)) over (
+            partition by account_id, subscription_id
+            order by valid_from, reading_number
+        ) as past_due_run
+    from split
+),
+
+final as (
+    select
+        runs.account_id,
+        runs.subscription_id,
+        subscriptions.customer_id,
+        subscriptions.currency,
+        subscriptions.created_at,
+        subscriptions.started_at,
+        subscriptions.ended_at,
+        runs.valid_from,
+        runs.valid_to,
+        runs.source,
+        runs.is_reconstructed,
+        runs.state.status,
+        runs.next_status,
+        runs.state.trial_started_at,
+        runs.state.trial_ends_at,
+        runs.state.canceled_at,
+        runs.state.pause_behavior,
+        runs.state.discount_ids,
+        runs.state.items,
+        case
+            when runs.state.status = 'past_due'
+                then min(case when runs.state.status = 'past_due' then runs.valid_from end) over (
+                    partition by runs.account_id, runs.subscription_id, runs.past_due_run
+                )
+        end as past_due_since
+    from runs
+    inner join subscriptions
+        on
+            runs.account_id = subscriptions.account_id
+            and runs.subscription_id = subscriptions.subscription_id
+    where runs.valid_to is null or runs.valid_from < runs.valid_to
+)
+
+select * from final

@@ -1,0 +1,56 @@
+with customers as (
+    select * from {{ ref('stg_stripe__customers') }}
+),
+
+mrr as (
+    select * from {{ ref('int_customer_mrr_changed') }}
+),
+
+payments as (
+    select * from {{ ref('fct_payments') }}
+),
+
+first_mrr as (
+    select
+        account_id,
+        customer_id,
+        min(day) as first_mrr_day
+    from mrr
+    group by account_id, customer_id
+),
+
+first_payments as (
+    select
+        account_id,
+        customer_id,
+        min(succeeded_at) as first_paid_at
+    from payments
+    where captured_amount > 0
+    group by account_id, customer_id
+),
+
+final as (
+    select
+        customers.account_id,
+        customers.customer_id,
+        customers.name,
+        customers.email,
+        customers.country,
+        customers.currency,
+        customers.created_at,
+        customers.is_delinquent,
+        customers.deletion_seen_at is not null as is_deleted,
+        first_mrr.first_mrr_day,
+        first_payments.first_paid_at
+    from customers
+    left join first_mrr
+        on
+            customers.account_id = first_mrr.account_id
+            and customers.customer_id = first_mrr.customer_id
+    left join first_payments
+        on
+            customers.account_id = first_payments.account_id
+            and customers.customer_id = first_payments.customer_id
+)
+
+select * from final

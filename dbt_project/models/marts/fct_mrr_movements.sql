@@ -1,0 +1,26 @@
+with changes as (
+    select * from {{ ref('int_customer_mrr_changed') }}
+),
+
+clock as (
+    select * from {{ ref('int_accounts_clocked') }}
+),
+
+final as (
+    select
+        changes.account_id,
+        changes.customer_id,
+        changes.currency,
+        changes.day,
+        changes.movement,
+        {{ major_of_micros('changes.change_micros', 'changes.currency') }} as mrr_change,
+        {{ major_of_micros('changes.opening_micros', 'changes.currency') }} as opening_mrr,
+        {{ major_of_micros('changes.closing_micros', 'changes.currency') }} as closing_mrr,
+        changes.subscription_id
+    from changes
+    inner join clock
+        on changes.account_id = clock.account_id
+    where changes.day >= clock.first_day
+)
+
+select * from final

@@ -1,0 +1,64 @@
+with subscriptions as (
+    select * from {{ ref('stg_stripe__subscriptions') }}
+),
+
+segments as (
+    select * from {{ ref('int_subscription_segments_cut') }}
+),
+
+spans as (
+    select * from {{ ref('int_subscription_item_spans_merged') }}
+),
+
+activity as (
+    select
+        account_id,
+        subscription_id,
+        min(valid_from) as first_active_at
+    from segments
+    where is_active
+    group by account_id, subscription_id
+),
+
+current_mrr as (
+    select
+        account_id,
+        subscription_id,
+        sum(mrr_micros) as mrr_micros,
+        count(*) as items
+    from spans
+    where day_after_last is null
+    group by account_id, subscription_id
+),
+
+final as (
+    select
+        subscriptions.account_id,
+        subscriptions.subscription_id,
+        subscriptions.customer_id,
+        subscriptions.currency,
+        subscriptions.status,
+        subscriptions.collection_method,
+        subscriptions.pause_behavior,
+        subscriptions.created_at,
+        subscriptions.started_at,
+        subscriptions.trial_started_at,
+        subscriptions.trial_ends_at,
+        activity.first_active_at,
+        subscriptions.canceled_at,
+        subscriptions.cancel_at_period_end,
+        subscriptions.ended_at,
+        coalesce(current_mrr.items, 0) as items,
+        {{ major_of_micros('cast(coalesce(current_mrr.mrr_micros, 0) as hugeint)', 'subscriptions.currency') }} as mrr
+    from subscriptions
+    left join activity
+        on
+            subscriptions.account_id = activity.account_id
+            and subscriptions.subscription_id = activity.subscription_id
+    left join current_mrr
+        on
+            subscriptions.account_id = current_mrr.account_id
+            and subscriptions.subscription_id = current_mrr.subscription_id
+)
+
+select * from final

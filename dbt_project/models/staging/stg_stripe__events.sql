@@ -1,0 +1,58 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    post_hook="{{ remember_loads() }}"
+) }}
+
+with landed as not materialized (
+    {{ landed('events') }}
+),
+
+parsed as (
+    select
+        account_id,
+        id,
+        read_at,
+        from_json(
+            object,
+            '{
+                "type": "VARCHAR", "created": "BIGINT", "api_version": "VARCHAR",
+                "data": {"object": "JSON", "previous_attributes": "JSON"}
+            }'
+        ) as e
+    from landed
+    {% if is_incremental() -%}
+    where (account_id, id) not in (
+        select (known.account_id, known.event_id) from {{ this }} as known
+    )
+    {%- endif %}
+    qualify row_number() over (partition by account_id, id order by read_at) = 1
+),
+
+-- Whole are kept the events that are history: of subscriptions, of discounts, and of payments
+-- that failed before a charge existed. Of the others it is enough to know what happened to
+-- which object.
+final as (
+    select
+        account_id,
+        id as event_id,
+        e.type as event_type,
+        {{ utc('e.created') }} as created_at,
+        e.api_version,
+        e.data.object ->> '$.object' as object_type,
+        e.data.object ->> '$.id' as object_id,
+        case
+            when
+                starts_with(e.type, 'customer.subscription.')
+                or starts_with(e.type, 'customer.discount.')
+                or e.type = 'payment_intent.payment_failed'
+                then e.data.object
+        end as payload,
+        case
+            when starts_with(e.type, 'customer.subscription.') then e.data.previous_attributes
+        end as previous_attributes
+    from parsed
+)
+
+select * from final

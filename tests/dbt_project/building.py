@@ -1,0 +1,74 @@
+"""Runs dbt in this process on a warehouse file and reads what it built.
+
+Belongs here: the one way in which tests call dbt. Not here: expectations.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+
+
+class BuildFailed(AssertionError):
+    """A dbt command did not succeed; the message names the nodes and says why."""
+
+
+def dbt(warehouse: Path, *arguments: str, variables: Mapping[str, Any] | None = None) -> None:
+    """Run one dbt command on a warehouse and let go of the file afterwards.
+
+    Args:
+        warehouse: The DuckDB file.
+        arguments: The dbt command and its options, such as `build`.
+        variables: dbt vars, such as the preset.
+
+    Raises:
+        BuildFailed: A model or a test failed, or the project does not parse.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
+    target = warehouse.parent / "target"
+    command = [
+        *arguments,
+        "--project-dir",
+        str(PROJECT),
+        "--profiles-dir",
+        str(PROJECT),
+        "--target-path",
+        str(target),
+        "--log-path",
+        str(warehouse.parent / "logs"),
+        "--quiet",
+    ]
+    if variables:
+        command += ["--vars", orjson.dumps(variables).decode()]
+    try:
+        result = dbtRunner().invoke(command)
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+    if result.success:
+        return
+    if result.exception is not None:
+        raise BuildFailed(str(result.exception))
+    failed = [
+        f"{node.node.name}: {node.status} {node.message}"
+        for node in getattr(result.result, "results", [])
+        if str(node.status) in ("error", "fail", "runtime error")
+    ]
+    raise BuildFailed("\n".join(failed))
+
+
+def rows(warehouse: Path, query: str, parameters: object = None) -> list[dict[str, Any]]:
+    """Return the rows of a query on a built warehouse, as dicts by column."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        cursor = connection.execute(query, parameters)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,1 @@
+"""A second, independent computation of every metric, in plain Python over Stripe objects."""
