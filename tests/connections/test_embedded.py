@@ -156,12 +156,12 @@ def test_a_server_left_behind_is_adopted_and_then_stopped(
 
 
 def test_it_starts_after_a_kill_of_the_server(directory: Path) -> None:
-    with embedded(directory):
+    with EmbeddedPostgres(directory):
         query(directory, "CREATE TABLE kept (n int)")
         process = postmaster(directory)
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
-        with embedded(directory):  # a second user finds it dead and starts it
+        with EmbeddedPostgres(directory):  # a second user finds it dead and starts it
             assert query(directory, "SELECT count(*) FROM kept") == 0
     assert postmaster(directory) is None
 
