@@ -11,7 +11,25 @@ from fractions import Fraction
 
 from stripe_simulator.world.state import Coupon, Price
 
-_NO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
+_NO_DECIMALS = frozenset(
+    [
+        "bif",
+        "clp",
+        "djf",
+        "gnf",
+        "jpy",
+        "kmf",
+        "krw",
+        "mga",
+        "pyg",
+        "rwf",
+        "vnd",
+        "vuv",
+        "xaf",
+        "xof",
+        "xpf",
+    ]
+)
 _THREE_DECIMALS = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
 MONTHLY = {
     "year": Fraction(1, 12),

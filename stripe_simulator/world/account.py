@@ -82,6 +82,7 @@ class Account:
         self.coupons: dict[str, Coupon] = {}
         self._dirty: dict[str, Any] = {}
         self._gone: list[tuple[str, str]] = []
+        self._hidden: list[tuple[str, str]] = []
         self._event_floor = start
         self._events: deque[tuple[int, str]] = deque()
         store.put(self.id, render(self, self))
@@ -142,6 +143,10 @@ class Account:
         self.show(thing, event_type)
         self._gone.append((kind_of(thing), thing.id))
 
+    def hide(self, thing: Any) -> None:
+        """Leave the object out of every list, though it answers by id."""
+        self._hidden.append((kind_of(thing), thing.id))
+
     def _put_event(
         self,
         event_id: str,
@@ -158,6 +163,9 @@ class Account:
         for thing in self._dirty.values():
             self.store.put(self.id, render(self, thing))
         self._dirty.clear()
+        for kind, object_id in self._hidden:
+            self.store.hide(self.id, kind, object_id)
+        self._hidden.clear()
         for kind, object_id in self._gone:
             self.store.delete(self.id, kind, object_id)
         self._gone.clear()

@@ -1,25 +1,24 @@
-"""Invoices: making, finalising and collecting them.
+"""Invoices: making, finalising, collecting, voiding, crediting them.
 
-What belongs here: lines, discounts on lines, finalisation and dunning. What does not: why a
+What belongs here: the life of an invoice, with dunning. What does not: lines (`lines`), why a
 subscription is billed (`lifecycle`) and how a charge turns out (`behaviour`).
 """
 
-from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
+from typing import Any
 
-from stripe_simulator.world import catalog, lifecycle, log, payments
+from stripe_simulator.world import lifecycle, lines, log, payments
 from stripe_simulator.world.account import Account
 from stripe_simulator.world.behaviour import outcome_of
 from stripe_simulator.world.clock import DAY, HOUR
 from stripe_simulator.world.render.payments import FAILURES
 from stripe_simulator.world.state import (
+    Charge,
+    CreditNote,
     Customer,
-    Discount,
     Invoice,
     InvoicePayment,
-    Item,
     Line,
-    Price,
+    Refund,
     Subscription,
 )
 
@@ -28,73 +27,22 @@ RETRY_DAYS = (3, 5, 7)
 DRAFT_SECONDS = HOUR
 
 
-def round_half_up(value: Fraction) -> int:
-    """Nearest whole minor unit, halves away from zero, as Stripe rounds amounts."""
-    exact = Decimal(value.numerator) / Decimal(value.denominator)
-    return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
-
-
-def price_amount(price: Price, quantity: int | None) -> int:
-    """What a period of `quantity` units costs, in minor units."""
-    if price.metered or quantity is None:
-        return 0
-    units = quantity
-    if price.divide_by is not None:
-        whole, rest = divmod(quantity, price.divide_by)
-        units = whole + (1 if rest and price.round_up else 0)
-    if not price.tiers:
-        return round_half_up(Fraction(price.unit or 0) * units)
-    total, lower = Fraction(0), 0
-    for tier in price.tiers:
-        upper = units if tier.up_to is None else min(units, tier.up_to)
-        inside = upper - lower
-        last = tier.up_to is None or units <= tier.up_to
-        if price.tiers_mode == "volume" and last:
-            return round_half_up(Fraction(tier.unit or 0) * units + Fraction(tier.flat or 0))
-        if price.tiers_mode == "graduated" and (inside > 0 or lower == 0):
-            total += Fraction(tier.unit or 0) * inside + Fraction(tier.flat or 0)
-        lower = upper
-        if last:
-            break
-    return round_half_up(total)
-
-
-def new_line(
-    account: Account,
-    subscription: Subscription,
-    item: Item,
-    *,
-    amount: int | None = None,
-    description: str | None = None,
-) -> Line:
-    """The line of an item's current period."""
-    return Line(
-        account.ids.new("il"),
-        price_amount(item.price, item.quantity) if amount is None else amount,
-        item.period_start,
-        item.period_end,
-        description or f"{item.quantity or 0} x {item.price.nickname or item.price.id}",
-        item.price,
-        item.quantity or 0,
-        subscription.id,
-        item.id,
-    )
-
-
 def new_invoice(
     account: Account,
     customer: Customer,
     currency: str,
     reason: str,
-    lines: list[Line],
+    parts: list[Line],
     subscription: Subscription | None = None,
     *,
     period: tuple[int, int] | None = None,
     proration_date: int | None = None,
-    auto_advance: bool = True,
 ) -> Invoice:
-    """A draft with these lines and every discount that is live now."""
+    """A draft with these lines, what was pending, and every discount that is live now."""
     start, end = period or (account.now, account.now)
+    if subscription is not None and subscription.pending:
+        parts = [*parts, *subscription.pending]
+        subscription.pending = []
     invoice = Invoice(
         account.ids.new("in"),
         account.now,
@@ -104,77 +52,32 @@ def new_invoice(
         start,
         end,
         subscription,
-        lines,
+        parts,
         proration_date=proration_date,
-        auto_advance=auto_advance,
     )
-    _apply_discounts(account, invoice)
-    _set_amount_due(invoice, customer.balance)
-    account.show(invoice, "invoice.created")
-    for line in lines:
-        if line.item is not None and not line.proration and subscription is not None:
-            for item in subscription.items:
-                if item.id == line.item:
-                    item.billed_by = (invoice.id, line.id)
+    lines.apply_discounts(account, invoice)
+    lines.apply_tax(invoice)
+    _set_amount_due(invoice)
     if subscription is not None:
-        subscription.latest_invoice = invoice.id
+        subscription.invoices.append(invoice)
+        items = {item.id: item for item in subscription.items}
+        for line in parts:
+            if line.item in items and not line.proration:
+                items[line.item].billed_by = (invoice.id, line.id)
         account.show(subscription)
+    account.show(invoice, "invoice.created")
     return invoice
 
 
-def _apply_discounts(account: Account, invoice: Invoice) -> None:
-    """Item discounts first, then the subscription's or else the customer's, in listed order."""
-    subscription, customer = invoice.subscription, invoice.customer
-    items = {item.id: item for item in subscription.items} if subscription is not None else {}
-    for line in invoice.lines:
-        if line.item in items:
-            for discount in items[line.item].discounts:
-                _apply(discount, [line])
-    whole = list(subscription.discounts) if subscription is not None else []
-    if not whole and customer.discount is not None:
-        whole = [customer.discount]
-    for discount in whole:
-        _apply(discount, invoice.lines)
-    used = {id(d): d for line in invoice.lines for d, amount in line.discounts if amount}
-    invoice.discounts = list(used.values())
-    for discount in invoice.discounts:
-        if discount.coupon.duration == "once":
-            holder = subscription if discount.subscription is not None else None
-            catalog.detach(account, discount, customer, holder)
+def _balance(invoice: Invoice) -> int:
+    """The customer's credit (negative) or debt that this invoice can use: only its currency's."""
+    customer = invoice.customer
+    return customer.balance if customer.currency in (None, invoice.currency) else 0
 
 
-def _apply(discount: Discount, lines: list[Line]) -> None:
-    """Take a discount off the lines: percentages off all, amounts off full periods only."""
-    coupon = discount.coupon
-    chosen = [
-        line
-        for line in lines
-        if line.amount != 0
-        and line.price is not None
-        and (not coupon.products or line.price.product in coupon.products)
-        and not (line.proration and (coupon.percent is None or coupon.duration == "once"))
-    ]
-    if coupon.percent is not None:
-        for line in chosen:
-            off = round_half_up(Fraction(line.net) * Fraction(coupon.percent) / 100)
-            line.discounts.append((discount, off))
-        return
-    total = sum(line.net for line in chosen)
-    rest = min(coupon.amount or 0, total)
-    if rest <= 0:
-        return
-    shares = [rest * line.net // total for line in chosen]
-    remainders = sorted(range(len(chosen)), key=lambda index: -(rest * chosen[index].net % total))
-    for index in remainders[: rest - sum(shares)]:
-        shares[index] += 1
-    for line, share in zip(chosen, shares, strict=True):
-        if share:
-            line.discounts.append((discount, share))
-
-
-def _set_amount_due(invoice: Invoice, balance: int) -> None:
-    invoice.starting_balance = balance
-    invoice.amount_due = max(0, invoice.total + balance)
+def _set_amount_due(invoice: Invoice) -> None:
+    invoice.starting_balance = _balance(invoice)
+    invoice.amount_due = max(0, invoice.total + invoice.starting_balance)
 
 
 def finalise(account: Account, invoice: Invoice) -> None:
@@ -183,8 +86,9 @@ def finalise(account: Account, invoice: Invoice) -> None:
         return
     customer = invoice.customer
     before, customer_before = account.snapshot(invoice), account.snapshot(customer)
-    _set_amount_due(invoice, customer.balance)
-    left = min(0, invoice.total + customer.balance)
+    _set_amount_due(invoice)
+    balance = invoice.starting_balance
+    left = min(0, invoice.total + balance)
     invoice.ending_balance = left
     customer.invoices += 1
     invoice.number = f"{customer.id[-8:].upper()}-{customer.invoices:04d}"
@@ -199,36 +103,48 @@ def finalise(account: Account, invoice: Invoice) -> None:
             invoice.total - invoice.tax,
         )
     )
-    if left != customer.balance:
-        customer.balance = left
+    if left != balance:
+        customer.balance += left - balance
         account.show(customer, "customer.updated", before=customer_before)
     account.show(customer)
-    if invoice.amount_due > 0:
-        intent = payments.open_intent(
-            account,
-            customer,
-            invoice.currency,
-            invoice.amount_due,
-            "Subscription creation"
-            if invoice.reason == "subscription_create"
-            else "Subscription update",
-            invoice=invoice.id,
-        )
-        invoice.intent = intent
-        invoice.payment = InvoicePayment(
-            account.ids.new("inpay"),
-            account.now,
-            invoice.id,
-            invoice.currency,
-            invoice.amount_due,
-            intent.id,
-        )
-        account.show(invoice.payment)
+    pause = None if invoice.subscription is None else invoice.subscription.pause
+    if pause in ("void", "mark_uncollectible"):
         account.show(invoice, "invoice.finalized", before=before)
-        if invoice.auto_advance:
-            collect(account, invoice)
-    else:
-        _paid(account, invoice, "invoice.finalized")
+        (void if pause == "void" else give_up)(account, invoice)
+        return
+    if invoice.amount_due == 0:
+        account.show(invoice, "invoice.finalized", before=before)
+        _paid(account, invoice, account.snapshot(invoice))
+        return
+    if _by_hand(invoice):
+        account.show(invoice, "invoice.finalized", "invoice.sent", before=before)
+        return
+    words = "creation" if invoice.reason == "subscription_create" else "update"
+    intent = payments.open_intent(
+        account,
+        customer,
+        invoice.currency,
+        invoice.amount_due,
+        f"Subscription {words}",
+        invoice=invoice.id,
+    )
+    invoice.intent = intent
+    invoice.payment = InvoicePayment(
+        account.ids.new("inpay"),
+        account.now,
+        invoice.id,
+        invoice.currency,
+        invoice.amount_due,
+        intent.id,
+    )
+    account.show(invoice.payment)
+    account.show(invoice, "invoice.finalized", before=before)
+    collect(account, invoice)
+
+
+def _by_hand(invoice: Invoice) -> bool:
+    subscription = invoice.subscription
+    return subscription is not None and subscription.collection_method == "send_invoice"
 
 
 def collect(account: Account, invoice: Invoice) -> None:
@@ -236,24 +152,29 @@ def collect(account: Account, invoice: Invoice) -> None:
     intent = invoice.intent
     if invoice.status != "open" or intent is None or not invoice.auto_advance:
         return
+    if intent.status == "processing":
+        return
     before = account.snapshot(invoice)
     invoice.attempts += 1
     charge = payments.attempt(account, intent, outcome_of(account, invoice))
     if charge.status == "succeeded":
-        _paid(account, invoice, before=before)
-        if account.after_charge is not None:
-            account.after_charge(account, charge)
-        return
-    if charge.status == "pending":
+        _paid(account, invoice, before)
+        _after_charge(account, charge)
+    elif charge.status == "pending":
         invoice.next_attempt = None
         account.show(invoice, "invoice.updated", before=before)
         days = invoice.customer.rng.randint(2, 4)
         account.schedule(account.now + days * DAY, _settle, invoice, charge)
-        return
-    _failed(account, invoice, before)
+    else:
+        _failed(account, invoice, before)
 
 
-def _settle(account: Account, invoice: Invoice, charge: payments.Charge) -> None:
+def _after_charge(account: Account, charge: Charge) -> None:
+    if account.after_charge is not None:
+        account.after_charge(account, charge)
+
+
+def _settle(account: Account, invoice: Invoice, charge: Charge) -> None:
     """A pending charge of an invoice comes to its end."""
     if invoice.intent is None or charge.status != "pending":
         return
@@ -263,32 +184,33 @@ def _settle(account: Account, invoice: Invoice, charge: payments.Charge) -> None
     if outcome in FAILURES:
         _failed(account, invoice, before)
     else:
-        _paid(account, invoice, before=before)
+        _paid(account, invoice, before)
 
 
-def _failed(account: Account, invoice: Invoice, before: dict[str, object] | None) -> None:
-    retries = len(RETRY_DAYS)
-    may_retry = invoice.reason != "subscription_create" and invoice.attempts <= retries
+def _failed(account: Account, invoice: Invoice, before: dict[str, Any] | None) -> None:
+    may_retry = invoice.reason != "subscription_create" and invoice.attempts <= len(RETRY_DAYS)
     invoice.next_attempt = None
     if may_retry:
         invoice.next_attempt = account.now + RETRY_DAYS[invoice.attempts - 1] * DAY
         account.schedule(invoice.next_attempt, collect, invoice)
     account.show(invoice, "invoice.payment_failed", "invoice.updated", before=before)
-    customer = invoice.customer
-    if not customer.delinquent and not customer.deleted:
-        customer_before = account.snapshot(customer)
-        customer.delinquent = True
-        account.show(customer, "customer.updated", before=customer_before)
+    _set_delinquent(account, invoice.customer, True)
     if invoice.subscription is not None:
         lifecycle.payment_failed(account, invoice.subscription, invoice, final=not may_retry)
 
 
-def _paid(
-    account: Account, invoice: Invoice, *extra: str, before: dict[str, object] | None = None
-) -> None:
+def _set_delinquent(account: Account, customer: Customer, value: bool) -> None:
+    if customer.delinquent == value or customer.deleted:
+        return
+    before = account.snapshot(customer)
+    customer.delinquent = value
+    account.show(customer, "customer.updated", before=before)
+
+
+def _paid(account: Account, invoice: Invoice, before: dict[str, Any] | None) -> None:
     """The invoice is settled."""
     invoice.status, invoice.paid_at, invoice.next_attempt = "paid", account.now, None
-    if invoice.intent is not None:
+    if invoice.intent is not None and not invoice.paid_elsewhere:
         invoice.amount_paid = invoice.amount_due
         if invoice.payment is not None:
             invoice.payment.status = "paid"
@@ -296,20 +218,40 @@ def _paid(
             invoice.payment.paid_at = account.now
             account.show(invoice.payment, "invoice_payment.paid")
     account.show(
-        invoice,
-        *extra,
-        "invoice.updated",
-        "invoice.paid",
-        "invoice.payment_succeeded",
-        before=before,
+        invoice, "invoice.updated", "invoice.paid", "invoice.payment_succeeded", before=before
     )
-    customer = invoice.customer
-    if customer.delinquent and not customer.deleted:
-        customer_before = account.snapshot(customer)
-        customer.delinquent = False
-        account.show(customer, "customer.updated", before=customer_before)
+    _set_delinquent(account, invoice.customer, False)
     if invoice.subscription is not None:
         lifecycle.payment_succeeded(account, invoice.subscription, invoice)
+
+
+def pay_elsewhere(account: Account, invoice: Invoice) -> None:
+    """The customer pays outside Stripe, perhaps after a card failed."""
+    if invoice.status != "open":
+        return
+    before = account.snapshot(invoice)
+    invoice.paid_elsewhere = invoice.amount_due
+    _cancel_intent(account, invoice)
+    account.decide(
+        log.InvoicePaidElsewhere(
+            account.now,
+            invoice.created,
+            invoice.id,
+            invoice.customer.id,
+            invoice.currency,
+            invoice.amount_due,
+        )
+    )
+    _paid(account, invoice, before)
+
+
+def _cancel_intent(account: Account, invoice: Invoice) -> None:
+    if invoice.payment is not None:
+        invoice.payment.status, invoice.payment.canceled_at = "canceled", account.now
+        account.show(invoice.payment)
+    if invoice.intent is not None and invoice.intent.status != "succeeded":
+        invoice.intent.status, invoice.intent.canceled_at = "canceled", account.now
+        account.show(invoice.intent, "payment_intent.canceled")
 
 
 def void(account: Account, invoice: Invoice) -> None:
@@ -319,19 +261,84 @@ def void(account: Account, invoice: Invoice) -> None:
     before = account.snapshot(invoice)
     invoice.status, invoice.voided_at, invoice.next_attempt = "void", account.now, None
     account.decide(log.InvoiceVoided(account.now, invoice.id))
-    if invoice.payment is not None:
-        invoice.payment.status, invoice.payment.canceled_at = "canceled", account.now
-        account.show(invoice.payment)
-    if invoice.intent is not None and invoice.intent.status != "succeeded":
-        invoice.intent.status, invoice.intent.canceled_at = "canceled", account.now
-        account.show(invoice.intent, "payment_intent.canceled")
+    _cancel_intent(account, invoice)
     account.show(invoice, "invoice.voided", before=before)
+
+
+def give_up(account: Account, invoice: Invoice) -> None:
+    """Mark an open invoice uncollectible: bad debt, but it was binding."""
+    if invoice.status != "open":
+        return
+    before = account.snapshot(invoice)
+    invoice.status, invoice.uncollectible_at = "uncollectible", account.now
+    invoice.next_attempt = None
+    account.show(invoice, "invoice.marked_uncollectible", before=before)
 
 
 def stop_collecting(account: Account, invoice: Invoice) -> None:
     """Try no further: the invoice stays open, nothing is charged by itself."""
-    if invoice.status != "open":
+    if invoice.status != "open" or not invoice.auto_advance:
         return
     before = account.snapshot(invoice)
     invoice.auto_advance, invoice.next_attempt = False, None
     account.show(invoice, "invoice.updated", before=before)
+
+
+def pay_now(account: Account, invoice: Invoice) -> None:
+    """The customer pays a draft or open invoice by hand, as after `unpaid`."""
+    invoice.auto_advance = True
+    if invoice.status == "draft":
+        finalise(account, invoice)
+    elif invoice.intent is not None:
+        collect(account, invoice)
+
+
+def credit(
+    account: Account,
+    invoice: Invoice,
+    amount: int,
+    *,
+    refund: Refund | None = None,
+    to_balance: bool = False,
+) -> CreditNote:
+    """A credit note over `amount` (with tax): lowers an open invoice, else says what was repaid.
+
+    Args:
+        account: The account.
+        invoice: A finalised invoice.
+        amount: Minor units.
+        refund: The refund that the note stands for, if money went back.
+        to_balance: Whether the customer's balance got it instead.
+    """
+    before = account.snapshot(invoice)
+    is_open = invoice.status == "open"
+    tax = amount * invoice.tax // invoice.total if invoice.total else 0
+    note = CreditNote(
+        account.ids.new("cn"),
+        account.now,
+        invoice,
+        amount,
+        tax,
+        f"{invoice.number}-CN-01",
+        refund=refund,
+        pre_payment=is_open,
+    )
+    if is_open:
+        invoice.credited_before += amount
+        invoice.amount_due -= amount
+        if invoice.intent is not None and invoice.payment is not None:
+            invoice.intent.amount = invoice.payment.requested = invoice.amount_due
+            account.show(invoice.payment)
+            account.show(invoice.intent)
+    else:
+        invoice.credited_after += amount
+        if to_balance:
+            note.to_balance = amount
+            customer_before = account.snapshot(invoice.customer)
+            invoice.customer.balance -= amount
+            account.show(invoice.customer, "customer.updated", before=customer_before)
+        elif refund is None:
+            note.outside = amount
+    account.show(note, "credit_note.created")
+    account.show(invoice, "invoice.updated", before=before)
+    return note

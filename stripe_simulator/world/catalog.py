@@ -67,6 +67,8 @@ def add_price(
     )
     account.prices[price.id] = price
     account.show(price, "price.created")
+    if inline:
+        account.hide(price)
     return price
 
 
@@ -142,6 +144,10 @@ def attach(
         subscription.discounts.append(discount)
     else:
         level, target = "customer", customer.id
+        if customer.discount is not None:
+            # There is room for one; the new one takes the place of the old.
+            account.decide(log.DiscountDetached(account.now, customer.discount.id))
+            account.show(customer.discount, "customer.discount.deleted")
         customer.discount = discount
     account.decide(
         log.DiscountAttached(account.now, discount.id, coupon.id, level, target, end)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ What belongs here: habits, drawn from each customer's own random source at fixed
 not: how any of it is carried out (`lifecycle`, `payments`).
 """
 
-from stripe_simulator.world import behaviour, catalog, lifecycle, payments
+from stripe_simulator.world import behaviour, catalog, changes, lifecycle, payments
 from stripe_simulator.world.account import Account
 from stripe_simulator.world.clock import DAY, HOUR
 from stripe_simulator.world.state import Charge, Customer, Dispute, Price, Subscription
@@ -90,6 +90,7 @@ def sign_up(account: Account, customer: Customer) -> None:
     if customer.deleted:
         return
     rng, rates, shop = customer.rng, account.rates, account.shop
+    customer.has_card = True
     yearly = rng.random() < rates.yearly
     plan = rng.choices(shop.yearly if yearly else shop.monthly, (5, 3, 1))[0]
     quantity = 1 if rng.random() < 0.7 else rng.randint(2, 12)
@@ -107,7 +108,9 @@ def sign_up(account: Account, customer: Customer) -> None:
             coupons.append(rng.choice(kind))
     trial = rng.choice((7, 14, 30)) if rng.random() < rates.trial else 0
     subscription = lifecycle.subscribe(account, customer, parts, trial_days=trial, coupons=coupons)
-    if trial and rng.random() < rates.trial_lapses:
+    if trial and rng.random() < rates.trial_without_card:
+        customer.has_card = False
+    elif trial and rng.random() < rates.trial_lapses:
         at = account.now + rng.randint(DAY, trial * DAY - HOUR)
         account.schedule(at, _leave_at_end, subscription)
     account.schedule(account.now + rng.randint(DAY, _CHECKUP_DAYS * DAY), _check_up, subscription)
@@ -152,9 +155,9 @@ def _move_plan(account: Account, subscription: Subscription, step: int) -> None:
     shelf = shop.yearly if item.price in shop.yearly else shop.monthly
     place = shelf.index(item.price) + step
     if 0 <= place < len(shelf):
-        lifecycle.change(account, subscription, item, price=shelf[place])
+        changes.change(account, subscription, item, price=shelf[place])
     elif shelf is shop.monthly and len(subscription.items) == 1:
-        lifecycle.change(account, subscription, item, price=shop.yearly[max(0, place - step)])
+        changes.change(account, subscription, item, price=shop.yearly[max(0, place - step)])
 
 
 def _change_quantity(account: Account, subscription: Subscription, _: int) -> None:
@@ -162,7 +165,7 @@ def _change_quantity(account: Account, subscription: Subscription, _: int) -> No
     item = rng.choice(subscription.items)
     quantity = max(1, (item.quantity or 1) + rng.choice((-2, -1, 1, 1, 2, 3)))
     if quantity != item.quantity:
-        lifecycle.change(account, subscription, item, quantity=quantity)
+        changes.change(account, subscription, item, quantity=quantity)
 
 
 def _retention_offer(account: Account, subscription: Subscription, _: int) -> None:

@@ -6,6 +6,7 @@ seconds; it lies before the moment of the decision only where something was back
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 
@@ -92,6 +93,25 @@ class DiscountDetached:
 
     at: int
     discount: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaxSet:
+    """The prices of a subscription include `percent` tax from `at` on; 0 where they do not."""
+
+    at: int
+    subscription: str
+    percent: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class IntentFailed:
+    """A payment failed before there was any charge."""
+
+    at: int
+    payment: str
+    currency: str
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +210,8 @@ Decision = (
     | ItemRemoved
     | DiscountAttached
     | DiscountDetached
+    | TaxSet
+    | IntentFailed
     | Attempted
     | AttemptSettled
     | Refunded

@@ -13,6 +13,8 @@ from stripe_simulator.world.state import Charge, Customer, Dispute, Intent, Refu
 _FEE_FIXED = 30
 _FEE_PER_MILLE = 29
 _DISPUTE_FEE = 1_500
+# Malformed calls and what Radar stops never reach the bank.
+_OUTCOME_TYPES = {"invalid_amount": "invalid", "highest_risk_level": "blocked"}
 
 
 def open_intent(
@@ -52,9 +54,6 @@ def attempt(account: Account, intent: Intent, outcome: str) -> Charge:
     failed = outcome in FAILURES
     status = "failed" if failed else outcome
     captured = intent.amount if status == "succeeded" and not intent.manual_capture else 0
-    outcome_type = "issuer_declined" if failed else "authorized"
-    if outcome == "invalid_amount":
-        outcome_type = "invalid"
     charge = Charge(
         account.ids.new("ch"),
         account.now,
@@ -65,13 +64,14 @@ def attempt(account: Account, intent: Intent, outcome: str) -> Charge:
         status,
         intent.id,
         captured=captured,
-        is_captured=captured > 0,
+        is_captured=captured > 0 or status == "pending",
         failure=outcome if failed else None,
-        outcome_type=outcome_type,
+        outcome_type=_OUTCOME_TYPES.get(outcome, "issuer_declined" if failed else "authorized"),
         last4="4242" if customer is None else customer.last4,
+        method="us_bank_account" if status == "pending" else "card",
     )
     intent.latest_charge = charge.id
-    if outcome_type != "invalid":
+    if charge.outcome_type != "invalid":
         account.decide(
             log.Attempted(
                 account.now,
@@ -127,13 +127,41 @@ def capture(account: Account, intent: Intent, charge: Charge, amount: int) -> No
     """Take `amount` of an authorisation; the rest of it is released."""
     before = account.snapshot(charge)
     charge.captured, charge.is_captured = amount, True
-    # The released part shows as refunded, though it never came in.
-    charge.refunded = charge.amount - amount
+    if amount < charge.amount:
+        _give_back_authorisation(account, charge, charge.amount - amount)
     account.decide(log.AttemptSettled(account.now, charge.id, "succeeded", amount))
     _money_in(account, charge, amount)
     intent.status, intent.received = "succeeded", amount
     account.show(charge, "charge.captured", before=before)
     account.show(intent, "payment_intent.succeeded")
+
+
+def fail_early(account: Account, intent: Intent) -> None:
+    """The payment method is refused before there is any charge."""
+    intent.failure = ("authentication_required", FAILURES["authentication_required"])
+    account.decide(
+        log.IntentFailed(
+            intent.created, intent.invoice or intent.id, intent.currency, intent.amount
+        )
+    )
+    account.show(intent, "payment_intent.payment_failed")
+
+
+def release(account: Account, intent: Intent, charge: Charge) -> None:
+    """An authorisation runs out without a capture; nothing ever came in."""
+    before = account.snapshot(charge)
+    _give_back_authorisation(account, charge, charge.amount)
+    intent.status, intent.canceled_at = "canceled", account.now
+    account.show(charge, "charge.refunded", before=before)
+    account.show(intent, "payment_intent.canceled")
+
+
+def _give_back_authorisation(account: Account, charge: Charge, amount: int) -> None:
+    """Stripe shows the released part as a refund, though no money moved."""
+    reason = "expired_uncaptured_charge" if not charge.is_captured else None
+    released = Refund(account.ids.new("re"), account.now, charge, amount, "succeeded", reason)
+    charge.refunded += amount
+    account.show(released, "refund.created")
 
 
 def refund(

@@ -16,7 +16,8 @@ class Rates:
     timezone: str | None = "Etc/UTC"
     customers_per_day: float = 3.75
     trial: float = 0.25
-    trial_lapses: float = 0.4
+    trial_without_card: float = 0.2
+    trial_lapses: float = 0.25
     yearly: float = 0.12
     second_item: float = 0.08
     no_subscription: float = 0.03

@@ -109,7 +109,8 @@ class Customer:
     deleted: bool = False
     invoices: int = 0
     last4: str = "4242"
-    reliability: float = 1.0
+    # Without a card no attempt is made: what happens to a trial then is up to the subscription.
+    has_card: bool = True
     # Outcomes that are decided beforehand, first in first out; empty: chance decides.
     scripted: list[str] = field(default_factory=list)
     subscriptions: list["Subscription"] = field(default_factory=list)
@@ -154,16 +155,40 @@ class Subscription:
     ended_at: int | None = None
     pause: str | None = None
     collection_method: str = "charge_automatically"
-    latest_invoice: str | None = None
-    schedule: str | None = None
+    # Percent and whether prices include it.
+    tax: tuple[Decimal, bool] | None = None
+    invoices: list["Invoice"] = field(default_factory=list)
+    # Lines that wait for the next invoice.
+    pending: list["Line"] = field(default_factory=list)
+    # Prices and quantities that take effect at the next billing date.
+    upcoming: list[tuple["Item", Price, int | None]] = field(default_factory=list)
+    schedule: "Schedule | None" = None
     # Grows whenever the coming billing dates change; actions of an older plan then do nothing.
     plan: int = 0
     after_dunning: str = "cancel"
 
     @property
+    def latest_invoice(self) -> str | None:
+        """The id of the newest invoice."""
+        return self.invoices[-1].id if self.invoices else None
+
+    @property
     def ended(self) -> bool:
         """Whether nothing can happen to it any more."""
         return self.status in ("canceled", "incomplete_expired")
+
+
+@dataclass(slots=True)
+class Schedule:
+    """A plan of phases for a subscription: (start, end, price, quantity) each."""
+
+    id: str
+    created: int
+    subscription: Subscription
+    phases: list[tuple[int, int, Price, int | None]]
+    status: str = "active"
+    current: int = 0
+    completed_at: int | None = None
 
 
 @dataclass(slots=True)
@@ -183,6 +208,8 @@ class Line:
     proration: bool = False
     credits: tuple[str, str] | None = None
     discounts: list[tuple[Discount, int]] = field(default_factory=list)
+    # How many of `discounts` are the item's own.
+    own_discounts: int = 0
     tax: int = 0
     tax_inclusive: bool = False
 
@@ -326,6 +353,22 @@ class Refund:
     status: str
     reason: str | None
     transaction: str | None = None
+
+
+@dataclass(slots=True)
+class CreditNote:
+    """A part of an invoice that is not owed, or is given back."""
+
+    id: str
+    created: int
+    invoice: Invoice
+    amount: int
+    tax: int
+    number: str
+    refund: Refund | None = None
+    to_balance: int = 0
+    outside: int = 0
+    pre_payment: bool = False
 
 
 @dataclass(slots=True)

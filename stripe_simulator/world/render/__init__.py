@@ -19,6 +19,8 @@ _RENDERERS: dict[type, tuple[str, Any]] = {
     state.Discount: ("discount", customers.discount),
     state.Subscription: ("subscription", subscriptions.subscription),
     state.Invoice: ("invoice", invoices.invoice),
+    state.Schedule: ("subscription_schedule", subscriptions.schedule),
+    state.CreditNote: ("credit_note", invoices.credit_note),
     state.InvoicePayment: ("invoice_payment", invoices.invoice_payment),
     state.Intent: ("payment_intent", payments.intent),
     state.Charge: ("charge", payments.charge),

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from stripe_simulator.world.clock import DAY
 from stripe_simulator.world.render.catalog import decimal_text
-from stripe_simulator.world.state import Invoice, InvoicePayment, Line
+from stripe_simulator.world.state import CreditNote, Invoice, InvoicePayment, Line
 
 if TYPE_CHECKING:
     from stripe_simulator.world.account import Account
@@ -17,6 +18,10 @@ def invoice(account: "Account", thing: Invoice) -> dict[str, Any]:
         for discount, amount in line.discounts:
             discounts[discount.id] = discounts.get(discount.id, 0) + amount
     remaining = 0 if thing.status == "paid" else max(0, thing.amount_due - thing.amount_paid)
+    by_hand = (
+        thing.subscription is not None and thing.subscription.collection_method == "send_invoice"
+    )
+    taxed = thing.subscription is not None and thing.subscription.tax is not None
     lines = [_line(account, thing, line) for line in thing.lines]
     payments = [] if thing.payment is None else [invoice_payment(account, thing.payment)]
     return {
@@ -37,18 +42,16 @@ def invoice(account: "Account", thing: Invoice) -> dict[str, Any]:
         "auto_advance": thing.auto_advance and thing.status in ("draft", "open"),
         "automatic_tax": {
             "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
+            "enabled": taxed,
+            "liability": {"type": "self"} if taxed else None,
+            "provider": "stripe" if taxed else None,
+            "status": "complete" if taxed else None,
         },
         "automatically_finalizes_at": thing.created + 3600
         if thing.status == "draft" and thing.auto_advance
         else None,
         "billing_reason": thing.reason,
-        "collection_method": thing.subscription.collection_method
-        if thing.subscription is not None
-        else "charge_automatically",
+        "collection_method": "send_invoice" if by_hand else "charge_automatically",
         "created": thing.created,
         "currency": thing.currency,
         "custom_fields": None,
@@ -65,7 +68,9 @@ def invoice(account: "Account", thing: Invoice) -> dict[str, Any]:
         "default_tax_rates": [],
         "description": None,
         "discounts": [discount.id for discount in thing.discounts],
-        "due_date": None,
+        "due_date": thing.finalized_at + 30 * DAY
+        if thing.finalized_at is not None and by_hand
+        else None,
         "effective_at": thing.finalized_at,
         "ending_balance": thing.ending_balance,
         "footer": None,
@@ -157,7 +162,7 @@ def _line(account: "Account", parent: Invoice, thing: Line) -> dict[str, Any]:
             {"amount": amount, "discount": discount.id} for discount, amount in thing.discounts
         ],
         "discountable": not thing.proration,
-        "discounts": [],
+        "discounts": [discount.id for discount, _ in thing.discounts[: thing.own_discounts]],
         "invoice": parent.id,
         "livemode": account.livemode,
         "metadata": {},
@@ -254,4 +259,77 @@ def invoice_payment(account: "Account", thing: InvoicePayment) -> dict[str, Any]
         "payment": {"payment_intent": thing.intent, "type": "payment_intent"},
         "status": thing.status,
         "status_transitions": {"canceled_at": thing.canceled_at, "paid_at": thing.paid_at},
+    }
+
+
+def credit_note(account: "Account", thing: CreditNote) -> dict[str, Any]:
+    """A credit note over one amount of its invoice."""
+    currency = thing.invoice.currency
+    net = thing.amount - thing.tax
+    line = {
+        "id": f"cnli_{thing.id[3:]}",
+        "object": "credit_note_line_item",
+        "amount": net,
+        "description": "Credit",
+        "discount_amount": 0,
+        "discount_amounts": [],
+        "livemode": account.livemode,
+        "metadata": {},
+        "pretax_credit_amounts": [],
+        "quantity": 1,
+        "tax_rates": [],
+        "taxes": [],
+        "type": "custom_line_item",
+        "unit_amount": net,
+        "unit_amount_decimal": str(net),
+    }
+    refunds = []
+    if thing.refund is not None:
+        refunds = [
+            {
+                "amount_refunded": thing.refund.amount,
+                "payment_record_refund": None,
+                "refund": thing.refund.id,
+                "type": "refund",
+            }
+        ]
+    return {
+        "id": thing.id,
+        "object": "credit_note",
+        "amount": thing.amount,
+        "amount_shipping": 0,
+        "created": thing.created,
+        "currency": currency,
+        "customer": thing.invoice.customer.id,
+        "customer_balance_transaction": None,
+        "discount_amount": 0,
+        "discount_amounts": [],
+        "effective_at": thing.created,
+        "invoice": thing.invoice.id,
+        "lines": {
+            "object": "list",
+            "data": [line],
+            "has_more": False,
+            "url": f"/v1/credit_notes/{thing.id}/lines",
+        },
+        "livemode": account.livemode,
+        "memo": None,
+        "metadata": {},
+        "number": thing.number,
+        "out_of_band_amount": thing.outside or None,
+        "pdf": f"https://pay.stripe.com/credit_notes/{account.id}/{thing.id}/pdf",
+        "post_payment_amount": 0 if thing.pre_payment else thing.amount,
+        "pre_payment_amount": thing.amount if thing.pre_payment else 0,
+        "pretax_credit_amounts": [],
+        "reason": "product_unsatisfactory",
+        "refunds": refunds,
+        "shipping_cost": None,
+        "status": "issued",
+        "subtotal": net,
+        "subtotal_excluding_tax": net,
+        "total": thing.amount,
+        "total_excluding_tax": net,
+        "total_taxes": [],
+        "type": "pre_payment" if thing.pre_payment else "post_payment",
+        "voided_at": None,
     }

@@ -15,9 +15,10 @@ FAILURES = {
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",
     "authentication_required": "Your card was declined. This transaction requires authentication.",
     "invalid_amount": "The payment amount is invalid.",
+    "highest_risk_level": "Your card was declined.",
 }
 # These are decline codes: the failure code is `card_declined`, the reason says which.
-_DECLINE_CODES = ("insufficient_funds",)
+_DECLINE_CODES = ("insufficient_funds", "highest_risk_level")
 _DISPUTE_DUE_DAYS = 14
 
 
@@ -144,7 +145,7 @@ def _outcome(thing: Charge) -> dict[str, Any]:
         "network_advice_code": None,
         "network_decline_code": None,
         "network_status": network.get(thing.outcome_type, "not_sent_to_network"),
-        "reason": thing.failure if failed and thing.outcome_type == "issuer_declined" else None,
+        "reason": thing.failure if failed and thing.outcome_type != "invalid" else None,
         "risk_level": "normal",
         "risk_score": 17,
         "seller_message": "The bank did not return any further details with this decline."

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from stripe_simulator.world.render.catalog import price
-from stripe_simulator.world.state import Item, Subscription
+from stripe_simulator.world.state import Item, Price, Schedule, Subscription
 
 if TYPE_CHECKING:
     from stripe_simulator.world.account import Account
@@ -19,7 +19,11 @@ def subscription(account: "Account", thing: Subscription) -> dict[str, Any]:
         "object": "subscription",
         "application": None,
         "application_fee_percent": None,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": thing.tax is not None,
+            "liability": None if thing.tax is None else {"type": "self"},
+        },
         "billing_cycle_anchor": thing.anchor,
         "billing_cycle_anchor_config": None,
         "billing_mode": BILLING_MODE,
@@ -67,7 +71,7 @@ def subscription(account: "Account", thing: Subscription) -> dict[str, Any]:
         "pending_invoice_item_interval": None,
         "pending_setup_intent": None,
         "pending_update": None,
-        "schedule": thing.schedule,
+        "schedule": None if thing.schedule is None else thing.schedule.id,
         "start_date": thing.start_date,
         "status": thing.status,
         "test_clock": None,
@@ -98,3 +102,77 @@ def _item(account: "Account", parent: Subscription, thing: Item) -> dict[str, An
     if thing.quantity is not None:
         rendered["quantity"] = thing.quantity
     return rendered
+
+
+def schedule(account: "Account", thing: Schedule) -> dict[str, Any]:
+    """A subscription schedule with its phases."""
+    start, end, _, _ = thing.phases[thing.current]
+    is_active = thing.status == "active"
+    return {
+        "id": thing.id,
+        "object": "subscription_schedule",
+        "application": None,
+        "billing_mode": BILLING_MODE,
+        "canceled_at": None,
+        "completed_at": None,
+        "created": thing.created,
+        "current_phase": {"end_date": end, "start_date": start} if is_active else None,
+        "customer": thing.subscription.customer.id,
+        "default_settings": {
+            "application_fee_percent": None,
+            "billing_cycle_anchor": "automatic",
+            "billing_thresholds": None,
+            "collection_method": "charge_automatically",
+            "default_payment_method": None,
+            "description": None,
+            "invoice_settings": {
+                "account_tax_ids": None,
+                "days_until_due": None,
+                "issuer": {"type": "self"},
+            },
+            "on_behalf_of": None,
+            "transfer_data": None,
+        },
+        "end_behavior": "release",
+        "livemode": account.livemode,
+        "metadata": {},
+        "phases": [_phase(*phase) for phase in thing.phases],
+        "released_at": thing.completed_at,
+        "released_subscription": None if is_active else thing.subscription.id,
+        "status": thing.status,
+        "subscription": thing.subscription.id if is_active else None,
+        "test_clock": None,
+    }
+
+
+def _phase(start: int, end: int, of: Price, quantity: int | None) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "billing_thresholds": None,
+        "discounts": [],
+        "metadata": {},
+        "price": of.id,
+        "tax_rates": [],
+    }
+    if quantity is not None:
+        item["quantity"] = quantity
+    return {
+        "add_invoice_items": [],
+        "application_fee_percent": None,
+        "billing_cycle_anchor": None,
+        "billing_thresholds": None,
+        "collection_method": None,
+        "currency": of.currency,
+        "default_payment_method": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "end_date": end,
+        "invoice_settings": None,
+        "items": [item],
+        "metadata": {},
+        "on_behalf_of": None,
+        "proration_behavior": "none",
+        "start_date": start,
+        "transfer_data": None,
+        "trial_end": None,
+    }
