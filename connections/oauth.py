@@ -206,7 +206,7 @@ def finish_authorisation(
             f"Stripe's page ended with an error: {_shown(params.get('error_description') or error)}"
         )
     code = params.get("code")
-    if not code:
+    if not code or not code.isascii():
         raise StateUnknownError("The return from Stripe carries no code.")
     grant = _exchange(settings, state.flow, code)
     if state.expected_account not in {None, grant.account_id}:
@@ -241,7 +241,7 @@ def _use_state(
     """
     try:
         token = _signer(vault).loads(value or "")
-    except BadData:
+    except (BadData, UnicodeError):
         token = None
     if not isinstance(token, str):
         raise StateUnknownError("The return from Stripe was not started here.")
@@ -311,7 +311,7 @@ def _signer(vault: Vault) -> URLSafeSerializer:
 
 
 def _hash(value: str) -> bytes:
-    return hashlib.sha256(value.encode()).digest()
+    return hashlib.sha256(value.encode(errors="surrogatepass")).digest()
 
 
 def _shown(text: str) -> str:
