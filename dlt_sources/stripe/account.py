@@ -19,7 +19,7 @@ import pyarrow as pa
 import urllib3
 
 from dlt_sources.stripe.changes import Poll, refetch
-from dlt_sources.stripe.client import Client, Reply
+from dlt_sources.stripe.client import Client, Reply, Retries
 from dlt_sources.stripe.errors import (
     AccountRevoked,
     PermissionMissing,
@@ -56,6 +56,7 @@ class Shared:
     executor: Executor
     memory_budget: int
     report: Callable[[Progress], None]
+    retries: Retries
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,12 @@ class _Sync:
             shared.directory / task.account_id,
             memory_budget=shared.memory_budget,
         )
-        self.client = Client(shared.pool, api_base=task.api_base, authorise=task.authorise)
+        self.client = Client(
+            shared.pool,
+            api_base=task.api_base,
+            authorise=task.authorise,
+            retries=shared.retries,
+        )
         cursor = task.cursor
         wants: Callable[[Any], bool] = every_reference
         if cursor is not None:

@@ -49,6 +49,9 @@ class Retries:
     cap: float = 20.0
 
 
+DEFAULT_RETRIES = Retries()
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One good answer.
@@ -147,13 +150,13 @@ class Client:
         *,
         api_base: str,
         authorise: Authorise,
-        retries: Retries | None = None,
+        retries: Retries = DEFAULT_RETRIES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._pool = pool
         self._base = api_base.rstrip("/")
         self._authorise = authorise
-        self._retries = retries or Retries()
+        self._retries = retries
         self._sleep = sleep
         self._stopped = threading.Event()
         self._lock = threading.Lock()

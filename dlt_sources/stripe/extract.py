@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Extraction, Progress
 from dlt_sources.stripe.pipeline import open_pipeline
 from dlt_sources.stripe.runs import RunDirectory
@@ -44,6 +45,7 @@ def extract_accounts(
     work_dir: Path,
     run_id: str,
     on_progress: Callable[[Progress], None] | None = None,
+    retries: Retries = DEFAULT_RETRIES,
 ) -> Extraction:
     """Read every account of `tasks` and write one dlt package with the rows of those that worked.
 
@@ -55,6 +57,7 @@ def extract_accounts(
         work_dir: Directory for all runs; this run gets its own directory below it.
         run_id: Names the run; used once. Safe as a directory name.
         on_progress: Called by one thread at a time, often; keep it cheap.
+        retries: How long a request is tried before its account fails.
 
     Returns:
         The extraction, to be passed to `load_extraction`.
@@ -65,7 +68,13 @@ def extract_accounts(
     _check(tasks, run_id)
     with RunDirectory.create(work_dir, run_id) as run:
         began = time.monotonic()
-        reading = Reading(tasks, directory=run.rows, run_id=run_id, on_progress=on_progress)
+        reading = Reading(
+            tasks,
+            directory=run.rows,
+            run_id=run_id,
+            on_progress=on_progress,
+            retries=retries,
+        )
         outcomes = reading.outcomes
         network = time.monotonic() - began
         if any(outcome.status == "ok" for outcome in outcomes.values()):

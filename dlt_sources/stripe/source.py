@@ -17,7 +17,7 @@ from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.extract import DltResource
 
 from dlt_sources.stripe.account import AccountResult, Shared, sync_account
-from dlt_sources.stripe.client import new_pool
+from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries, new_pool
 from dlt_sources.stripe.landing import OBJECT_SCHEMA, ROWS_PER_TABLE, SYNC_SCHEMA
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Progress
 from dlt_sources.stripe.streams import STREAMS, SYNCS_TABLE
@@ -53,8 +53,10 @@ class Reading:
         directory: Path,
         run_id: str,
         on_progress: Callable[[Progress], None] | None = None,
+        retries: Retries = DEFAULT_RETRIES,
     ) -> None:
         self._tasks = tasks
+        self._retries = retries
         self._directory = directory
         self._run_id = run_id
         self._on_progress = on_progress
@@ -107,6 +109,7 @@ class Reading:
                     executor=requests,
                     memory_budget=MEMORY // max(4, accounts),
                     report=one_at_a_time(self._on_progress),
+                    retries=self._retries,
                 )
                 return list(coordinators.map(lambda task: sync_account(task, shared), self._tasks))
         finally:

@@ -121,8 +121,8 @@ STREAMS: tuple[Stream, ...] = (
         references=(Reference("customers", ("customer",)),),
         # A refund or a dispute changes its charge, and not always with an event of the charge.
         touches=(Touch("charge"), Touch("refund", ("charge",)), Touch("dispute", ("charge",))),
-        unsettled="object->>'status' = 'pending' or object->>'disputed' = 'true'"
-        " or (object->>'captured' = 'false' and object->>'status' = 'succeeded')",
+        unsettled="(object->>'status') = 'pending' or (object->>'disputed') = 'true'"
+        " or ((object->>'captured') = 'false' and (object->>'status') = 'succeeded')",
     ),
     Stream(
         "refunds",
@@ -132,7 +132,7 @@ STREAMS: tuple[Stream, ...] = (
         # The charge may be older than the window; what a refund gives back depends on it.
         references=(Reference("charges", ("charge",)),),
         touches=(Touch("refund"),),
-        unsettled="object->>'status' in ('pending', 'requires_action')",
+        unsettled="(object->>'status') in ('pending', 'requires_action')",
     ),
     Stream(
         "disputes",
@@ -141,7 +141,7 @@ STREAMS: tuple[Stream, ...] = (
         Kind.HISTORY,
         references=(Reference("charges", ("charge",)),),
         touches=(Touch("dispute"),),
-        unsettled="object->>'status' not in ('won', 'lost', 'warning_closed', 'prevented')",
+        unsettled="(object->>'status') not in ('won', 'lost', 'warning_closed', 'prevented')",
     ),
     Stream(
         "invoices",
@@ -164,7 +164,7 @@ STREAMS: tuple[Stream, ...] = (
             Touch("invoice_payment", ("invoice",)),
             Touch("credit_note", ("invoice",)),
         ),
-        unsettled="object->>'status' in ('draft', 'open', 'uncollectible')",
+        unsettled="(object->>'status') in ('draft', 'open', 'uncollectible')",
     ),
     Stream(
         "subscriptions",

@@ -23,9 +23,13 @@ from dlt_sources.stripe import (
     load_extraction,
     read_cursors,
 )
+from dlt_sources.stripe.client import Retries
 from dlt_sources.stripe.streams import STREAMS, Kind
 
 ROOT = Path(__file__).resolve().parents[2]
+
+IMPATIENT = Retries(attempts=8, rate_attempts=8, base=0.01, cap=0.02)
+"""Tests need the number of tries, not the waits between them."""
 
 SILENT_FIELDS = {
     # Stripe changes these without an event, and nothing is computed from them.
@@ -139,6 +143,7 @@ class Rig:
             self.tasks(**options) if tasks is None else tasks,
             work_dir=self.work_dir,
             run_id=f"run-{self.runs}",
+            retries=IMPATIENT,
         )
 
     def sync(self, **options: Any) -> tuple[Extraction, LoadReport]:
