@@ -4,6 +4,7 @@ What belongs here: what a test or a demo needs and Stripe does not have. None of
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any, Protocol
 from urllib.parse import parse_qs
@@ -15,7 +16,9 @@ from stripe_simulator.store import ObjectStore
 from stripe_simulator.wire.app import StripeApi
 from stripe_simulator.wire.auth import Credentials
 from stripe_simulator.wire.clock import VirtualClock
+from stripe_simulator.wire.faults import FaultError, LateEvents, Latency, fault_from
 from stripe_simulator.wire.http import Request, Response
+from stripe_simulator.wire.limits import MODES
 
 PREFIX = "/_simulator/"
 MAX_TRUTH_DAYS = 2000
@@ -68,6 +71,9 @@ class Control:
             ("POST", "advance"): self._advance,
             ("POST", "keys"): self._add_key,
             ("POST", "revoke"): self._revoke,
+            ("GET", "faults"): self._faults,
+            ("POST", "faults"): self._add_faults,
+            ("DELETE", "faults"): self._clear_faults,
         }
 
     def handle(self, request: Request) -> Response:
@@ -82,7 +88,7 @@ class Control:
             body = orjson.loads(request.body) if request.body else {}
             self._tick()
             answer = route(query, body)
-        except (ControlError, orjson.JSONDecodeError) as error:
+        except (ControlError, FaultError, orjson.JSONDecodeError) as error:
             return _json(400, {"error": str(error)})
         if isinstance(answer, bytes):
             return Response(200, answer, content_type="application/jsonl")
@@ -159,6 +165,59 @@ class Control:
         account_id = self._account_id(body)
         self._oauth.revoke(account_id)
         return {"revoked": account_id}
+
+    def _faults(self, query: dict[str, str], body: Any) -> dict[str, Any]:
+        """What can go wrong at present, and how often each scripted fault has."""
+        faults = self._api.faults
+        limits = next(name for name, each in MODES.items() if each == self._api.limiter.limits)
+        return {
+            "scripted": [asdict(fault) for fault in faults.scripted],
+            "storm": faults.storm,
+            "latency": asdict(faults.latency),
+            "late_events": None if faults.late_events is None else asdict(faults.late_events),
+            "limits": limits,
+        }
+
+    def _add_faults(self, query: dict[str, str], body: Any) -> dict[str, Any]:
+        """Script one fault (``{"kind": …}``) or several (a list), or set what is general.
+
+        General are ``storm`` (a chance), ``latency`` (``median_ms``, ``spread``), ``late_events``
+        (``share``, ``most_seconds``) and ``limits`` (live, sandbox, off).
+        """
+        faults = self._api.faults
+        if isinstance(body, dict) and "kind" not in body:
+            self._set_general(body)
+        else:
+            described = body if isinstance(body, list) else [body]
+            faults.scripted += [fault_from(each) for each in described]
+        return self._faults(query, None)
+
+    def _set_general(self, body: dict[str, Any]) -> None:
+        """Latency, limits and random faults."""
+        unknown = sorted(set(body) - {"storm", "latency", "late_events", "limits"})
+        if unknown or not body:
+            raise ControlError(
+                f"unknown {', '.join(unknown) or 'fault'}: send a fault with a kind, or some of "
+                "storm, latency, late_events, limits"
+            )
+        faults = self._api.faults
+        try:
+            if "limits" in body:
+                self._api.limiter.limits = MODES[body["limits"]]
+            if "storm" in body:
+                faults.storm = float(body["storm"])
+            if "latency" in body:
+                faults.latency = Latency(**body["latency"])
+            if "late_events" in body:
+                late = body["late_events"]
+                faults.late_events = None if late is None else LateEvents(**late)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ControlError(f"cannot set {body}: {error}") from error
+
+    def _clear_faults(self, query: dict[str, str], body: Any) -> dict[str, Any]:
+        """Everything works again, at once; limits stay as they are."""
+        self._api.faults.clear()
+        return self._faults(query, None)
 
     def _account_id(self, fields: dict[str, Any]) -> str:
         """The `account` field, which has to name a simulated account."""

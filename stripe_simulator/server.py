@@ -6,6 +6,7 @@ and signals are in ``__main__``.
 
 import logging
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,9 @@ from stripe_simulator.wire.app import API_VERSION, StripeApi
 from stripe_simulator.wire.auth import PLATFORM_CLIENT_ID, Credentials, derive
 from stripe_simulator.wire.clock import VirtualClock
 from stripe_simulator.wire.endpoints import ENDPOINTS
+from stripe_simulator.wire.faults import Faults, Latency
 from stripe_simulator.wire.http import Request, Response
+from stripe_simulator.wire.limits import MODES, Limiter
 
 LOG = logging.getLogger(__name__)
 ALL_PERMISSIONS = frozenset(endpoint.permission for endpoint in ENDPOINTS)
@@ -30,6 +33,12 @@ class Options:
     seed: str = "1"
     redirect_uris: list[str] = field(default_factory=list)
     app_permissions: frozenset[str] = ALL_PERMISSIONS
+    # live, sandbox or off
+    limits: str = "off"
+    latency: Latency = field(default_factory=Latency)
+    # The chance that a request meets a random fault, drawn by `fault_seed`.
+    storm: float = 0.0
+    fault_seed: int = 1
 
 
 class Simulator:
@@ -48,13 +57,22 @@ class Simulator:
             options: The rest.
         """
         self._world = world
+        self._store = store
         self._clock = clock
         livemode = any(getattr(account, "livemode", False) for account in world.accounts)
         self.credentials = Credentials(clock, options.seed, livemode)
         for account in world.accounts:
             self.credentials.add_account_key(account.id)
         self.webhook_secret = "whsec_" + derive(options.seed, "webhooks", 32)
-        self.api = StripeApi(store, self.credentials, clock, self.tick)
+        self.api = StripeApi(
+            store,
+            self.credentials,
+            clock,
+            self.tick,
+            Limiter(MODES[options.limits]),
+            Faults(options.fault_seed, storm=options.storm, latency=options.latency),
+            effects=self,
+        )
         self.oauth = OAuth(
             self.credentials,
             clock,
@@ -82,7 +100,19 @@ class Simulator:
         if now > self._world.now:
             self._world.advance(now)
 
-    def handle(self, request: Request) -> Response:
+    def delete_object(self, account_id: str, object_type: str, object_id: str) -> None:
+        """Delete an object behind the world's back, as its owner might between two pages."""
+        self._store.delete(account_id, object_type, object_id)
+
+    def revoke(self, account_id: str) -> None:
+        """Let an account's owner take the platform's access away."""
+        self.oauth.revoke(account_id)
+
+    def expire_tokens(self, account_id: str) -> None:
+        """Let an account's access tokens run out now."""
+        self.credentials.expire_tokens(account_id)
+
+    def handle(self, request: Request) -> Response | Awaitable[Response]:
         """Answer any request; a mistake of the simulator's own is a 500 and a traceback."""
         try:
             return self._dispatch(request)
@@ -90,7 +120,7 @@ class Simulator:
             LOG.exception("failed to answer %s %s", request.method, request.path)
             return Response(500, b'{"error": {"message": "the simulator failed: see its log"}}')
 
-    def _dispatch(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Response | Awaitable[Response]:
         """Route by the first part of the path."""
         if request.path.startswith(PREFIX):
             return self._control.handle(request)

@@ -6,8 +6,9 @@ stripping of fields (``wire/``) and every decision about what objects exist (``w
 
 An object is kept as its serialised bytes: `put` takes a snapshot, so a caller may go on changing
 its own dict, and a million objects cost their JSON size and no more. The bytes are laid out for
-the answer that is asked for most, the unexpanded one, so that a page is a join of what is there. A type whose objects are too
-many even for that is attached as a `LazySequence` that renders objects on demand.
+the answer that is asked for most, the unexpanded one, so that a page is a join of what is there. A
+type whose objects are too many even for that is attached as a `LazySequence` that renders them on
+demand.
 """
 
 from bisect import bisect_left, insort

@@ -4,20 +4,23 @@ What belongs here: dispatch. Credentials, parameters, lists, rendering, limits a
 a module of their own; this one calls them in turn.
 """
 
+import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from stripe_simulator.store import ObjectStore
+from stripe_simulator.store import Entry, ObjectStore
 from stripe_simulator.wire import errors, lists, parameters
 from stripe_simulator.wire.auth import PLATFORM_ACCOUNT, Access, Credentials
 from stripe_simulator.wire.clock import VirtualClock
 from stripe_simulator.wire.endpoints import ENDPOINTS, NOUNS, Endpoint
+from stripe_simulator.wire.faults import Effects, Fault, Faults, error_of, spoil
 from stripe_simulator.wire.http import Request, Response
+from stripe_simulator.wire.limits import Limiter
 from stripe_simulator.wire.rendering import NO_EXPANSION, Expansion, answer, expansion, render
 
 API_VERSION = "2026-05-27.dahlia"
@@ -36,6 +39,15 @@ class RequestLog:
         self.statuses[str(status)] += 1
 
 
+@dataclass(slots=True)
+class Call:
+    """What is known of a request while it is being answered."""
+
+    request_id: str
+    template: str
+    account_id: str = ""
+
+
 class StripeApi:
     """The read side of ``/v1``."""
 
@@ -45,6 +57,9 @@ class StripeApi:
         credentials: Credentials,
         clock: VirtualClock,
         tick: Callable[[], None],
+        limiter: Limiter,
+        faults: Faults,
+        effects: Effects,
     ) -> None:
         self._store = store
         self._credentials = credentials
@@ -52,25 +67,77 @@ class StripeApi:
         # Lets the world catch up with the clock before a request looks at it.
         self._tick = tick
         self.log = RequestLog()
+        self.limiter = limiter
+        self.faults = faults
+        self.effects = effects
         self._routes = {endpoint.path: endpoint for endpoint in ENDPOINTS}
 
-    def handle(self, request: Request) -> Response:
-        """Answer one request to ``/v1``, errors included."""
+    def handle(self, request: Request) -> Response | Awaitable[Response]:
+        """Answer one request to ``/v1``, errors included; awaitable when it takes its time."""
         self._tick()
-        request_id = "req_" + secrets.token_hex(7)
-        template = request.path
+        call = Call("req_" + secrets.token_hex(7), request.path)
+        fault = None
         try:
             endpoint, object_id = self._route(request)
-            template = endpoint.path
-            body = self._answer(request, endpoint, object_id)
-            response = Response(200, body)
+            call.template = endpoint.path
+            access = self._credentials.authenticate(request.headers)
+            call.account_id = access.account_id
+            self.limiter.admit(access.account_id, endpoint.path)
+            if not self.faults.quiet:
+                fault = self.faults.draw(endpoint.path, access.account_id)
+                if fault is not None:
+                    self._befall(fault, request)
+            response = Response(200, self._answer(request, access, endpoint, object_id))
+            if fault is not None:
+                spoil(response, fault)
+                if fault.kind == "delete":
+                    self._delete_last(fault, access, endpoint, response.body)
         except errors.StripeError as error:
-            response = Response(error.status, error.body(request_id), dict(error.headers))
-        self.log.add(request.method, template, response.status)
+            response = Response(error.status, error.body(call.request_id), dict(error.headers))
         response.headers["Date"] = self._clock.http_date()
-        response.headers["Request-Id"] = request_id
+        response.headers["Request-Id"] = call.request_id
         response.headers["Stripe-Version"] = API_VERSION
+        self.log.add(request.method, call.template, response.status)
+        if self.faults.quiet:
+            return response
+        response.delay += self.faults.delay()
+        return self._later(response, call) if response.delay else response
+
+    async def _later(self, response: Response, call: Call) -> Response:
+        """Hold an answer back; meanwhile it counts as a request that is running."""
+        self.limiter.started(call.account_id, call.template)
+        try:
+            await asyncio.sleep(response.delay)
+        finally:
+            self.limiter.finished(call.account_id, call.template)
+        response.delay = 0.0
         return response
+
+    def _befall(self, fault: Fault, request: Request) -> None:
+        """What a fault does before the request is looked at any further.
+
+        Raises:
+            StripeError: If the fault is an error, or took the key away.
+        """
+        error = error_of(fault, self._credentials.livemode)
+        if error is not None:
+            raise error
+        if fault.kind in ("revoke", "expire"):
+            account_id = self._credentials.authenticate(request.headers).account_id
+            if fault.kind == "revoke":
+                self.effects.revoke(account_id)
+            else:
+                self.effects.expire_tokens(account_id)
+            self._credentials.authenticate(request.headers)
+
+    def _delete_last(self, fault: Fault, access: Access, endpoint: Endpoint, body: bytes) -> None:
+        """Delete an object right after a page was made: the next page's cursor, unless named."""
+        object_id = fault.object_id
+        if object_id is None:
+            data = orjson.loads(body).get("data") or []
+            object_id = data[-1]["id"] if data else None
+        if object_id is not None:
+            self.effects.delete_object(access.account_id, endpoint.object_type, object_id)
 
     def _route(self, request: Request) -> tuple[Endpoint, str]:
         """The endpoint of a path, and the id in it ("" when it has none)."""
@@ -88,13 +155,14 @@ class StripeApi:
             raise errors.unrecognized_url(request.method, request.path)
         return endpoint, object_id
 
-    def _answer(self, request: Request, endpoint: Endpoint, object_id: str) -> bytes:
+    def _answer(
+        self, request: Request, access: Access, endpoint: Endpoint, object_id: str
+    ) -> bytes:
         """The body of a good answer.
 
         Raises:
             StripeError: For everything else.
         """
-        access = self._credentials.authenticate(request.headers)
         version = request.headers.get("stripe-version", API_VERSION)
         if version != API_VERSION:
             raise errors.invalid_version(version, API_VERSION)
@@ -129,7 +197,8 @@ class StripeApi:
         """A page of a collection."""
         shelf = self._store.shelf(account_id, endpoint.object_type)
         oldest = self._event_horizon(endpoint)
-        entries, has_more = lists.page(shelf, values, oldest)
+        arrived = self._arrival(endpoint)
+        entries, has_more = lists.page(shelf, values, oldest, arrived)
         lookup = self._lookup(account_id)
         views = [answer(entry, asked, lookup) for entry in entries]
         return envelope(endpoint.path, has_more, views)
@@ -139,6 +208,14 @@ class StripeApi:
         if endpoint.object_type != "event":
             return None
         return self._clock.now() - lists.EVENT_RETENTION_SECONDS
+
+    def _arrival(self, endpoint: Endpoint) -> Callable[[Entry], bool] | None:
+        """Which events have arrived yet, while the faults say that some are late."""
+        late = self.faults.late_events
+        if endpoint.object_type != "event" or late is None:
+            return None
+        now = self._clock.now()
+        return lambda entry: entry.created + late.seconds_of(entry.id) <= now
 
     def _lookup(self, account_id: str) -> Callable[[tuple[str, ...], str], dict[str, Any] | None]:
         """How expansion finds the objects of one account."""

@@ -107,6 +107,12 @@ class Credentials:
         self.connected.discard(account_id)
         return ended
 
+    def expire_tokens(self, account_id: str) -> None:
+        """Let every access token of an account run out now."""
+        for credential in self._by_secret.values():
+            if credential.kind == "access_token" and credential.account_id == account_id:
+                credential.expires_at = self._clock.now()
+
     def authenticate(self, headers: dict[str, str]) -> Access:
         """Who is asking, for which account.
 

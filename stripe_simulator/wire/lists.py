@@ -47,7 +47,10 @@ def check_cursors(parameters: Mapping[str, Any]) -> None:
 
 
 def page(
-    shelf: Shelf, parameters: Mapping[str, Any], oldest: int | None = None
+    shelf: Shelf,
+    parameters: Mapping[str, Any],
+    oldest: int | None = None,
+    visible: Test | None = None,
 ) -> tuple[list[Entry], bool]:
     """The entries of one page, newest first, and whether there are more beyond it.
 
@@ -55,6 +58,7 @@ def page(
         shelf: Everything of one type of one account.
         parameters: As read by ``parameters.read``.
         oldest: Unix seconds before which objects are out of reach (events).
+        visible: Whether an object has arrived yet; None when all have.
 
     Raises:
         StripeError: For a limit out of range or a cursor that names nothing.
@@ -73,7 +77,7 @@ def page(
         last = min(last, bisect_left(order, after))
     if before is not None:
         first = max(first, bisect_right(order, before))
-    test = matcher(shelf.object_type, parameters)
+    test = both(matcher(shelf.object_type, parameters), visible)
     if before is not None:
         entries, more = _collect(order, range(first, last), limit, test)
         return entries[::-1], more
@@ -111,6 +115,13 @@ def _collect(
                 return found, True
             found.append(entry)
     return found, False
+
+
+def both(first: Test | None, second: Test | None) -> Test | None:
+    """One test out of two that may not be there."""
+    if first is None or second is None:
+        return first or second
+    return lambda entry: first(entry) and second(entry)
 
 
 def matcher(object_type: str, parameters: Mapping[str, Any]) -> Test | None:
