@@ -18,6 +18,7 @@ deletions as (
     select
         account_id,
         object_id as customer_id,
+        min(object_created_at) as created_at,
         max(created_at) as deleted_at
     from events
     where event_type = 'customer.deleted'
@@ -33,28 +34,47 @@ last_ends as (
     group by account_id, customer_id
 ),
 
+known as (
+    select
+        account_id,
+        customer_id,
+        created_at,
+        deletion_seen_at
+    from customers
+    union all
+    select
+        account_id,
+        customer_id,
+        created_at,
+        null as deletion_seen_at
+    from deletions
+    where
+        created_at is not null
+        and (account_id, customer_id) not in (
+            select (customers.account_id, customers.customer_id) from customers
+        )
+),
+
 -- Stripe forgets the deleted: its event dates the deletion, else the end of the customer's
 -- subscriptions, else the sync that found it gone.
 lifetimes as (
     select
-        customers.account_id,
-        customers.customer_id,
-        customers.created_at,
+        known.account_id,
+        known.customer_id,
+        known.created_at,
         case
-            when deletions.deleted_at is not null or customers.deletion_seen_at is not null
-                then coalesce(
-                    deletions.deleted_at, last_ends.ended_at, customers.deletion_seen_at
-                )
+            when deletions.deleted_at is not null or known.deletion_seen_at is not null
+                then coalesce(deletions.deleted_at, last_ends.ended_at, known.deletion_seen_at)
         end as deleted_at
-    from customers
+    from known
     left join deletions
         on
-            customers.account_id = deletions.account_id
-            and customers.customer_id = deletions.customer_id
+            known.account_id = deletions.account_id
+            and known.customer_id = deletions.customer_id
     left join last_ends
         on
-            customers.account_id = last_ends.account_id
-            and customers.customer_id = last_ends.customer_id
+            known.account_id = last_ends.account_id
+            and known.customer_id = last_ends.customer_id
 ),
 
 dated as (

@@ -42,6 +42,7 @@ final as (
         e.api_version,
         e.data.object ->> '$.object' as object_type,
         e.data.object ->> '$.id' as object_id,
+        {{ utc("cast(e.data.object ->> '$.created' as bigint)") }} as object_created_at,
         case
             when
                 starts_with(e.type, 'customer.subscription.')

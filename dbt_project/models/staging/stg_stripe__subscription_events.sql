@@ -14,7 +14,8 @@ with events as (
 ),
 
 -- `previous_attributes` laid over the payload is the subscription as it was before the event.
--- Arrays come whole in it and a null in it reads as absent, as in JSON merge patch.
+-- Arrays come whole in it and a null in it reads as absent, as in JSON merge patch. The event
+-- of a deletion has none: before it the subscription was all that, but had not ended.
 readings as (
     select
         account_id,
@@ -33,7 +34,7 @@ readings as (
         created_at as occurred_at,
         object_id as subscription_id,
         'before' as moment,
-        json_merge_patch(payload, previous_attributes) as payload
+        json_merge_patch(payload, coalesce(previous_attributes, '{}')) as payload
     from events
     where event_type != 'customer.subscription.created'
 ),
