@@ -147,5 +147,5 @@ def serve_double() -> tuple[StripeDouble, ThreadingHTTPServer]:
     handler = type("Handler", (_Handler,), {"double": double})
     server = _Server(("127.0.0.1", 0), handler)
     double.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     return double, server

@@ -58,7 +58,9 @@ def test_connecting_by_key_stores_the_name_alone_and_queues_the_first_import(
     [request] = recent_requests(engine, "acct_A1")
     assert (request.kind, request.status) == (RequestKind.FIRST_IMPORT, RequestStatus.QUEUED)
     with engine.connect() as connection:
-        dump = connection.execute(text("SELECT a::text FROM connections.accounts a")).scalar_one()
+        dump: str = connection.execute(
+            text("SELECT a::text FROM connections.accounts a")
+        ).scalar_one()
     assert "canary" not in dump
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.engine import Engine
 
 from connections import oauth
-from connections.accounts import get_account, list_accounts
+from connections.accounts import Connected, get_account, list_accounts
 from connections.errors import SettingsError, UnknownAccountError
 from connections.models import (
     Account,
@@ -64,7 +64,7 @@ class Flow:
         params: dict[str, str],
         nonce: str | None,
         after: timedelta = timedelta(seconds=20),
-    ) -> oauth.Connected:
+    ) -> Connected:
         return finish_authorisation(
             self.engine,
             self.settings,
@@ -74,7 +74,7 @@ class Flow:
             now=NOW + after,
         )
 
-    def connect(self, **options: object) -> oauth.Connected:
+    def connect(self, **options: object) -> Connected:
         begun, params = self.begin(**options)
         return self.finish(params, begun.browser_nonce)
 
@@ -115,7 +115,9 @@ def test_an_app_connects_with_its_tokens_stored_encrypted(flow: Flow) -> None:
     ]
     with flow.engine.connect() as connection:
         for table in ("accounts", "credentials", "oauth_states", "sync_requests"):
-            rows = connection.execute(text(f"SELECT t::text FROM connections.{table} t")).scalars()
+            rows: Iterable[str] = connection.execute(
+                text(f"SELECT t::text FROM connections.{table} t")
+            ).scalars()
             for row in rows:
                 assert not any(secret in row for secret in ("sk_test_at", "rt_1", "ac_1"))
 
@@ -192,7 +194,7 @@ class TestRefusals:
         begun, params = flow.begin()
         forged = {**params, "state": state} if state is not None else {"code": "ac_1"}
         with pytest.raises(oauth.StateUnknownError):
-            flow.finish(forged, begun.browser_nonce)  # type: ignore[arg-type]
+            flow.finish(forged, begun.browser_nonce)
         assert self.unchanged(flow)
 
     def test_a_state_signed_with_another_key(self, flow: Flow) -> None:
@@ -258,7 +260,7 @@ class TestRefusals:
         with pytest.raises(UnknownAccountError):
             flow.begin(expected_account="acct_Z")
         for missing in ("stripe_client_id", "stripe_secret_key"):
-            flow.settings = replace(stripe_settings, **{missing: None})
+            flow.settings = replace(stripe_settings, **{missing: None})  # type: ignore[arg-type]
             with pytest.raises(SettingsError, match=missing.upper()):
                 flow.begin()
         with pytest.raises(SettingsError, match="https"):

@@ -53,7 +53,7 @@ def test_fifty_at_once_on_the_free_tier_are_three(engine: Engine, add_account: A
         counted = session.execute(
             select(SyncRequest.status, func.count()).group_by(SyncRequest.status)
         ).all()
-    assert dict(counted) == {RequestStatus.QUEUED: 3, RequestStatus.REFUSED: 47}  # type: ignore[arg-type]
+    assert dict(counted) == {RequestStatus.QUEUED: 3, RequestStatus.REFUSED: 47}
 
 
 def test_the_refusal_says_when_the_next_is_possible(

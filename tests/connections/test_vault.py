@@ -68,7 +68,7 @@ def test_any_changed_bit_is_refused(data: st.DataObject) -> None:
     bit = data.draw(st.integers(0, len(value) * 8 - 1))
     value[bit // 8] ^= 1 << bit % 8
     with pytest.raises(VaultTamperError):
-        open_sealed(VAULT, replace(sealed, **{field: bytes(value)}))
+        open_sealed(VAULT, replace(sealed, **{field: bytes(value)}))  # type: ignore[arg-type]
 
 
 @given(st.binary(max_size=40), st.binary(max_size=20))
@@ -226,7 +226,7 @@ class TestOpenVault:
         add_account("acct_A")
         with transaction(engine) as session:
             store_token(session, vault, "acct_A", ACCESS, Secret("sk_test_canary"), now=NOW)
-            stored = session.execute(
+            stored: str = session.execute(
                 text("SELECT c::text FROM connections.credentials c")
             ).scalar_one()
         assert "sk_test_canary" not in stored
