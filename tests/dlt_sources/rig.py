@@ -44,6 +44,12 @@ class Simulator:
 
     url: str
     accounts: list[dict[str, Any]]
+    others: list["Simulator"] = field(default_factory=list)
+
+    def join(self, other: "Simulator") -> None:
+        """Take another world's accounts too; their objects and requests stay over there."""
+        self.others.append(other)
+        self.accounts = [*self.accounts, *other.accounts]
 
     def control(self, path: str, body: Any = None) -> Any:
         request = urllib.request.Request(  # noqa: S310
@@ -56,6 +62,8 @@ class Simulator:
 
     def advance(self, *, days: float) -> None:
         self.control("advance", {"seconds": int(days * 86_400)})
+        for other in self.others:
+            other.advance(days=days)
 
     def requests(self) -> dict[str, int]:
         """Requests by endpoint since the last call."""
@@ -64,7 +72,8 @@ class Simulator:
         return counts
 
     def state(self, account: str, object_type: str) -> dict[str, Any]:
-        url = f"{self.url}/_simulator/state?account={account}&type={object_type}"
+        base = next(each["url"] for each in self.accounts if each["account"] == account)
+        url = f"{base}/_simulator/state?account={account}&type={object_type}"
         with urllib.request.urlopen(url) as response:  # noqa: S310
             objects = [json.loads(line) for line in response.read().splitlines()]
         return {each["id"]: each for each in objects if not each.get("deleted")}
@@ -86,7 +95,8 @@ def running_simulator(*options: str) -> Iterator[Simulator]:
         assert "http://" in first, f"the simulator did not start: {first!r}"
         url = next(word for word in first.split() if word.startswith("http://")).rstrip(",")
         with urllib.request.urlopen(f"{url}/_simulator/accounts") as response:  # noqa: S310
-            yield Simulator(url, json.load(response))
+            accounts = [{**account, "url": url} for account in json.load(response)]
+        yield Simulator(url, accounts)
     finally:
         process.terminate()
         process.wait()
@@ -130,7 +140,7 @@ class Rig:
             return AccountTask(
                 account["account"],
                 authorise=lambda: {"Authorization": f"Bearer {key}"},
-                api_base=self.api_base or self.simulator.url,
+                api_base=self.api_base or account["url"],
                 cursor=cursors.get(account["account"]),
                 days=days,
             )
@@ -146,8 +156,10 @@ class Rig:
             retries=IMPATIENT,
         )
 
-    def sync(self, **options: Any) -> tuple[Extraction, LoadReport]:
-        extraction = self.extract(**options)
+    def sync(
+        self, tasks: Sequence[AccountTask] | None = None, **options: Any
+    ) -> tuple[Extraction, LoadReport]:
+        extraction = self.extract(tasks, **options)
         return extraction, load_extraction(extraction, warehouse=self.warehouse)
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
