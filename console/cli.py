@@ -156,14 +156,14 @@ def up(
 
 @app.command()
 def demo(
-    customers: Annotated[
-        int | None, typer.Option(hidden=True, help="Size of the simulated account.")
-    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="The simulated business: demo (2,000 customers) or tiny (40).")
+    ] = "demo",
 ) -> None:
     """Connect a simulated account, import 90 days, and compare every number with the truth."""
     from console.demo import run
 
-    if not run(customers=customers):
+    if not run(preset):
         raise typer.Exit(1)
 
 

@@ -19,6 +19,9 @@ from orchestration.warehouse_lock import warehouse_lock
 
 DBT_PROJECT_DIR = Path(__file__).resolve().parent.parent / "dbt_project"
 
+#: Every deployment's warehouse is called so, since the manifest carries the name.
+WAREHOUSE_NAME = "warehouse.duckdb"
+
 _PARSED_SUFFIXES = {".sql", ".yml", ".yaml", ".md", ".csv"}
 _IGNORED_DIRECTORIES = {"target", "logs", "dbt_packages"}
 _KEPT_VERSIONS = 3
@@ -79,8 +82,9 @@ def _parse(project_dir: Path, target: Path) -> None:
     from dbt.cli.main import dbtRunner
 
     with tempfile.TemporaryDirectory() as scratch:
-        # The profile wants a path, although parsing opens no database.
-        os.environ.setdefault("DASHTRAY_WAREHOUSE_PATH", str(Path(scratch) / "none.duckdb"))
+        # Parsing opens no database, but writes its name, which DuckDB takes from the file's,
+        # into the manifest.
+        os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(Path(scratch) / WAREHOUSE_NAME)
         result = dbtRunner().invoke(
             [
                 "--quiet",

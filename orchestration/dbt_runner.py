@@ -7,6 +7,7 @@ manifest. What the events mean to Dagster is in `dbt_assets.py`.
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import threading
@@ -102,6 +103,8 @@ def _close_connections() -> None:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+    # A build that failed leaves cursors in reference cycles, and each keeps the file open.
+    gc.collect()
 
 
 def _raise_for(outcome: Any) -> None:

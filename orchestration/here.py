@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from connections.models import RequestKind
+
+if TYPE_CHECKING:
+    from dagster._utils.error import SerializableErrorInfo
 
 
 @dataclass(frozen=True)
@@ -57,21 +61,18 @@ def run_sync(
             instance=instance,
             raise_on_error=False,
         )
+        failures = [event for event in result.all_events if event.is_step_failure]
         error = None
         if not result.success:
-            causes = [
-                event.step_failure_data.error_display_string
-                for event in result.all_events
-                if event.is_step_failure
-            ]
-            error = _first_sentence(causes[0]) if causes else "the run failed"
+            error = _cause(failures[0].step_failure_data.error) if failures else "it did not end"
         return RunOutcome(run_id=run_id, success=result.success, error=error)
 
 
-def _first_sentence(display: str) -> str:
-    # "dagster._core…Failure: message\n\nStack Trace: …" — people need the message.
-    first = display.strip().splitlines()[0]
-    return first.split(": ", 1)[-1]
+def _cause(error: SerializableErrorInfo | None) -> str:
+    """Return the first line of the innermost cause, which is what people need to read."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip().splitlines()[0] if error else "unknown"
 
 
 def warm_up() -> None:

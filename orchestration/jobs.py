@@ -12,7 +12,7 @@ from typing import Any
 from dagster import AssetSelection, PartitionKeyRange, define_asset_job, in_process_executor
 
 from connections.models import RequestKind
-from orchestration.extract import EXTRACT_KEY
+from orchestration.extract import EXTRACT_STEP
 from orchestration.partitions import HISTORY_DAYS, first_import_range, today
 from orchestration.published import ACCOUNT_SYNC
 
@@ -44,14 +44,14 @@ def sync_run_config(
     """
     if not account_ids:
         raise ValueError("A sync needs at least one account.")
-    op_config = {"accounts": list(account_ids), "kind": kind.value, "claim_id": claim_id}
-    return {"ops": {"__".join(EXTRACT_KEY): {"config": op_config}}}
+    op_config = {"accounts": list(account_ids), "kind": kind.name, "claim_id": claim_id}
+    return {"ops": {EXTRACT_STEP: {"config": op_config}}}
 
 
 def sync_run_tags(kind: RequestKind, priority: int = 0) -> dict[str, str]:
     """Return the tags that say which days a run covers and how urgent it is.
 
-    A first import covers the last 90 days, everything else what is happening today.
+    A first import covers the last 90 days and today, everything else today.
 
     Args:
         kind: Why the run is wanted.

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from dagster import DailyPartitionsDefinition, DynamicPartitionsDefinition, PartitionKeyRange
 
-#: Days of payment history that a first import brings.
+#: Complete days of payment history that a first import brings, before today's.
 FIRST_IMPORT_DAYS = 90
 
 #: Stripe opened in 2011: no charge is older. The end offset adds today, which is not over.
@@ -29,9 +29,9 @@ def today(now: datetime | None = None) -> PartitionKeyRange:
 def first_import_range(
     days: int = FIRST_IMPORT_DAYS, now: datetime | None = None
 ) -> PartitionKeyRange:
-    """Return the last `days` UTC days, today included."""
+    """Return the last `days` complete UTC days, and today."""
     moment = now or datetime.now(UTC)
-    return PartitionKeyRange(_key(moment - timedelta(days=days - 1)), _key(moment))
+    return PartitionKeyRange(_key(moment - timedelta(days=days)), _key(moment))
 
 
 def _key(moment: datetime) -> str:

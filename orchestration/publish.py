@@ -49,7 +49,9 @@ def publish_marts(warehouse: Path, published: Path, run_id: str) -> list[Publish
         leftover.unlink(missing_ok=True)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         quoted = str(aside).replace("'", "''")
-        connection.execute(f"attach '{quoted}' as published (storage_version '{STORAGE_VERSION}')")
+        connection.execute(
+            f"attach '{quoted}' as published (read_write, storage_version '{STORAGE_VERSION}')"
+        )
         names = [
             name
             for (name,) in connection.execute(

@@ -11,7 +11,7 @@ from dagster import (
     TableColumn,
     TableRecord,
     TableSchema,
-    asset,
+    multi_asset,
 )
 
 from connections.models import SyncOutcome
@@ -40,21 +40,27 @@ def build_published(mart_keys: list[AssetKey]) -> AssetsDefinition:
         The asset definition.
     """
 
-    @asset(
-        key=["published", "marts"],
-        deps=mart_keys,
-        group_name="publish",
-        kinds={"duckdb"},
+    @multi_asset(
+        name="publish",
+        specs=[
+            AssetSpec(
+                ["published", "marts"],
+                deps=mart_keys,
+                group_name="publish",
+                kinds={"duckdb"},
+                description=(
+                    "`published/marts.duckdb`: the marts of all accounts, for BI tools and the "
+                    "console. Replaced as a whole after each build by one atomic rename; a "
+                    "program that keeps it open sees the old data until it connects again."
+                ),
+            )
+        ],
         pool=WAREHOUSE_POOL,
     )
     def published_marts(
         context: AssetExecutionContext, accounts: Accounts, warehouse: Warehouse
     ) -> MaterializeResult[None]:
-        """`published/marts.duckdb`: the marts of all accounts, for BI tools and the console.
-
-        Replaced as a whole after each build by one atomic rename. A program that keeps it
-        open sees the old data until it connects again.
-        """
+        """Publish the marts, then mark the accounts as fresh."""
         report = warehouse.report(context.run_id)
         with report.phase("publish"), warehouse.locked(context.log.info):
             tables = publish_marts(warehouse.file, warehouse.published, context.run_id)

@@ -48,7 +48,7 @@ def _specs() -> list[AssetSpec]:
 
 
 @multi_asset(
-    name="raw_stripe",
+    name="load",
     specs=_specs(),
     check_specs=[
         AssetCheckSpec(

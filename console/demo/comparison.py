@@ -10,6 +10,9 @@ from typing import Any
 
 Number = Decimal | int | None
 
+#: Says how much of a number was reconstructed, which the ledger, having watched, cannot.
+NOT_IN_THE_LEDGER = frozenset({"estimated_mrr_share"})
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -52,6 +55,8 @@ def compare(
             yield Comparison(date.fromisoformat(day), currency, "(the row)", 1, None)
             continue
         for metric, value in numbers.items():
+            if metric in NOT_IN_THE_LEDGER:
+                continue
             yield Comparison(
                 date.fromisoformat(day), currency, metric, row.get(metric), as_number(value)
             )

@@ -27,7 +27,11 @@ from console.marts import Grain, read_metrics
 from console.output import err, out
 from console.progress import live_run
 
-PRESET = "demo"
+#: Simulated worlds to choose from, and how they are introduced.
+PRESETS = {
+    "demo": "about 2,000 customers, 18 months of business",
+    "tiny": "about 40 customers, 18 months of business",
+}
 #: Free: no schedule asks a simulator that is gone.
 TIER = "free"
 HISTORY = timedelta(days=548)
@@ -49,11 +53,15 @@ class World:
     now: datetime
 
 
-def run(customers: int | None = None) -> bool:
+class UnknownPreset(DashtrayError):
+    """There is no such simulated world."""
+
+
+def run(preset: str = "demo") -> bool:
     """Run the demo.
 
     Args:
-        customers: Reserved for smaller demos; None takes the preset's size.
+        preset: A key of `PRESETS`.
 
     Returns:
         Whether every published number equals the ledger's.
@@ -61,10 +69,12 @@ def run(customers: int | None = None) -> bool:
     Raises:
         DashtrayError: A step failed; the message says which and why.
     """
+    if preset not in PRESETS:
+        raise UnknownPreset(f"There is no demo {preset!r}. Choose one of: {', '.join(PRESETS)}.")
     settings = Settings.from_environment()
-    world = _world(settings.home / "demo.json")
-    _say(1, "Starting the Stripe simulator (about 2,000 customers, 18 months of business)")
-    with simulator.running(PRESET, world.start, world.now) as stripe:
+    world = _world(settings.home / f"demo-{preset}.json")
+    _say(1, f"Starting the Stripe simulator ({PRESETS[preset]})")
+    with simulator.running(preset, world.start, world.now) as stripe:
         os.environ.update(stripe.environment())
         settings = Settings.from_environment()
         _say(2, "Starting Postgres and Dagster")

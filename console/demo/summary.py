@@ -12,7 +12,7 @@ from console.demo.comparison import Comparison, Number
 
 #: Metrics in the order in which people ask for them: its heading, its mart columns.
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Recurring revenue", ("mrr", "arr", "mrr_gross", "mrr_net", "estimated_mrr_share")),
+    ("Recurring revenue", ("mrr", "arr", "mrr_gross", "mrr_net")),
     (
         "MRR movements of the day",
         (
@@ -74,7 +74,6 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 _RATES = frozenset(
     {
-        "estimated_mrr_share",
         "customer_growth_rate",
         "payment_success_rate",
         "attempt_success_rate",
@@ -102,11 +101,12 @@ def tables(comparisons: Sequence[Comparison], today: date) -> list[Table]:
 def _table(currency: str, today: date, by_place: dict[tuple[str, date, str], Comparison]) -> Table:
     before = today - timedelta(days=30)
     table = Table(title=f"Payments summary, {currency.upper()}", box=None, pad_edge=False)
-    table.add_column("")
-    for heading in (str(today), str(before), "change", "truth today", "truth before"):
-        table.add_column(heading, justify="right")
+    table.add_column("", no_wrap=True)
+    for heading in (str(today), str(before), "change", "truth", "truth then"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")
     for section, metrics in SECTIONS:
+        table.add_section()
         table.add_row(f"[bold]{section}[/]")
         for metric in metrics:
             now, then = (
