@@ -1,0 +1,190 @@
+with days as (
+    select * from {{ ref('int_days_measured') }}
+),
+
+changes as (
+    select * from {{ ref('int_customer_mrr_changed') }}
+),
+
+monthly as (
+    select
+        account_id,
+        currency,
+        cast(date_trunc('month', day) as date) as month,
+        min(day) as first_day,
+        max(day) as last_day,
+        {% for measure in [
+            'mrr_gross_micros', 'mrr_micros', 'mrr_net_micros', 'estimated_mrr_micros',
+            'active_subscriptions', 'trialing_subscriptions', 'active_subscribers',
+            'customer_count', 'customers_churned', 'customers_exposed', 'payers_to_date',
+            'collected_to_date'
+        ] -%}
+        arg_max({{ measure }}, day) as {{ measure }},
+        {% endfor -%}
+        {% for measure in [
+            'mrr_new_micros', 'mrr_reactivation_micros', 'mrr_expansion_micros',
+            'mrr_contraction_micros', 'mrr_churn_micros'
+        ] -%}
+        cast(sum({{ measure }}) as hugeint) as {{ measure }},
+        {% endfor -%}
+        {% for measure in [
+            'new_subscriptions', 'trial_starts', 'churned_subscriptions', 'new_subscribers',
+            'reactivated_subscribers', 'churned_subscribers', 'new_customers',
+            'transaction_count', 'failed_payments', 'succeeded_payments', 'lost_payments',
+            'pending_payments', 'failed_payments_unrecovered'
+        ] -%}
+        cast(sum({{ measure }}) as bigint) as {{ measure }},
+        {% endfor -%}
+        {% for measure in [
+            'failed_amount', 'gross_revenue', 'refunds', 'disputes', 'invoiced_revenue'
+        ] -%}
+        cast(sum({{ measure }}) as decimal(18, 3)) as {{ measure }},
+        {% endfor -%}
+        arg_min(
+            active_subscribers - new_subscribers - reactivated_subscribers + churned_subscribers,
+            day
+        ) as subscribers_at_start
+    from days
+    group by account_id, currency, date_trunc('month', day)
+),
+
+customers_before as (
+    select
+        *,
+        lag(customer_count) over (
+            partition by account_id, currency
+            order by month
+        ) as customer_count_before
+    from monthly
+),
+
+churned as (
+    select
+        account_id,
+        currency,
+        cast(date_trunc('month', day) as date) as month,
+        count(distinct customer_id) as customers_lost
+    from changes
+    where movement = 'churn'
+    group by account_id, currency, date_trunc('month', day)
+),
+
+-- The customers who paid on the eve of the month, and what they pay at its end.
+cohorts as (
+    select
+        monthly.account_id,
+        monthly.currency,
+        monthly.month,
+        cast(sum(opening.closing_micros) as hugeint) as opening_micros,
+        cast(sum(least(coalesce(closing.closing_micros, 0), opening.closing_micros)) as hugeint)
+            as kept_micros,
+        cast(sum(coalesce(closing.closing_micros, 0)) as hugeint) as grown_micros
+    from monthly
+    inner join changes as opening
+        on
+            monthly.account_id = opening.account_id
+            and monthly.currency = opening.currency
+            and monthly.first_day > opening.day
+            and (opening.next_day is null or monthly.first_day <= opening.next_day)
+            and opening.closing_micros > 0
+    left join changes as closing
+        on
+            opening.account_id = closing.account_id
+            and opening.customer_id = closing.customer_id
+            and opening.currency = closing.currency
+            and monthly.last_day >= closing.day
+            and (closing.next_day is null or monthly.last_day < closing.next_day)
+    group by monthly.account_id, monthly.currency, monthly.month
+),
+
+joined as (
+    select
+        customers_before.*,
+        coalesce(churned.customers_lost, 0) as customers_lost,
+        coalesce(cohorts.opening_micros, 0) as opening_micros,
+        coalesce(cohorts.kept_micros, 0) as kept_micros,
+        coalesce(cohorts.grown_micros, 0) as grown_micros
+    from customers_before
+    left join churned
+        on
+            customers_before.account_id = churned.account_id
+            and customers_before.currency = churned.currency
+            and customers_before.month = churned.month
+    left join cohorts
+        on
+            customers_before.account_id = cohorts.account_id
+            and customers_before.currency = cohorts.currency
+            and customers_before.month = cohorts.month
+),
+
+final as (
+    select
+        account_id,
+        currency,
+        month,
+        first_day,
+        last_day,
+        {{ major_of_micros('mrr_gross_micros', 'currency') }} as mrr_gross,
+        {{ major_of_micros('mrr_micros', 'currency') }} as mrr,
+        {{ major_of_micros('mrr_net_micros', 'currency') }} as mrr_net,
+        {{ major_of_micros('12 * mrr_micros', 'currency') }} as arr,
+        {{ ratio('estimated_mrr_micros', 'mrr_micros') }} as estimated_mrr_share,
+        {{ major_of_micros('opening_micros', 'currency') }} as mrr_opening,
+        {% for movement in ['new', 'reactivation', 'expansion', 'contraction', 'churn'] -%}
+        {{ major_of_micros('mrr_' ~ movement ~ '_micros', 'currency') }} as mrr_{{ movement }},
+        {% endfor -%}
+        {{ ratio(
+            '(mrr_new_micros + mrr_reactivation_micros + mrr_expansion_micros)',
+            '(-mrr_contraction_micros - mrr_churn_micros)'
+        ) }} as quick_ratio,
+        active_subscriptions,
+        trialing_subscriptions,
+        active_subscribers,
+        new_subscriptions,
+        trial_starts,
+        churned_subscriptions,
+        new_subscribers,
+        reactivated_subscribers,
+        churned_subscribers,
+        {{ ratio('customers_lost', 'subscribers_at_start') }} as customer_churn_rate,
+        {{ ratio('customers_churned', 'customers_exposed') }} as customer_churn_rate_30d,
+        {{ ratio('(-mrr_churn_micros - mrr_contraction_micros)', 'opening_micros') }}
+            as gross_mrr_churn_rate,
+        {{ ratio(
+            '(-mrr_churn_micros - mrr_contraction_micros - mrr_expansion_micros'
+            ~ ' - mrr_reactivation_micros)',
+            'opening_micros'
+        ) }} as net_mrr_churn_rate,
+        {{ ratio('kept_micros', 'opening_micros') }} as grr,
+        {{ ratio('grown_micros', 'opening_micros') }} as nrr,
+        customer_count,
+        new_customers,
+        {{ ratio('(customer_count - customer_count_before)', 'customer_count_before') }}
+            as customer_growth_rate,
+        {{ arpu('mrr_micros', 'active_subscribers', 'currency') }} as arpu,
+        {{ ltv(
+            'mrr_micros', 'active_subscribers', 'customers_churned', 'customers_exposed',
+            'currency'
+        ) }} as ltv,
+        {{ ratio(
+            'cast(collected_to_date * 1000 as hugeint)', '(1000 * payers_to_date)', 38
+        ) }} as realised_revenue_per_customer,
+        {{ ratio('succeeded_payments', '(succeeded_payments + lost_payments)') }}
+            as payment_success_rate,
+        {{ ratio('transaction_count', '(transaction_count + failed_payments)') }}
+            as attempt_success_rate,
+        succeeded_payments,
+        pending_payments,
+        transaction_count,
+        failed_payments,
+        failed_amount,
+        failed_payments_unrecovered,
+        gross_revenue,
+        refunds,
+        disputes,
+        cast(gross_revenue - refunds - disputes as decimal(18, 3)) as net_revenue,
+        invoiced_revenue
+    from joined
+)
+
+select * from final
