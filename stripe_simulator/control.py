@@ -16,6 +16,7 @@ from stripe_simulator.store import ObjectStore
 from stripe_simulator.wire.app import StripeApi
 from stripe_simulator.wire.auth import Credentials
 from stripe_simulator.wire.clock import VirtualClock
+from stripe_simulator.wire.endpoints import ENDPOINTS
 from stripe_simulator.wire.faults import FaultError, LateEvents, Latency, fault_from
 from stripe_simulator.wire.http import Request, Response
 from stripe_simulator.wire.limits import MODES
@@ -157,6 +158,10 @@ class Control:
         """Make a restricted key: ``{"account": …, "permissions": ["charge", "invoice"]}``."""
         account_id = self._account_id(body)
         permissions = frozenset(body.get("permissions", ()))
+        known = sorted({endpoint.permission for endpoint in ENDPOINTS})
+        if not permissions <= set(known):
+            unknown = ", ".join(sorted(permissions - set(known)))
+            raise ControlError(f"permissions {unknown}: there is {', '.join(known)}")
         credential = self._credentials.add_restricted_key(account_id, permissions)
         return {"key": credential.secret, "permissions": sorted(permissions)}
 

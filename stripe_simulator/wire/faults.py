@@ -76,18 +76,13 @@ class Fault:
             raise FaultError(f"after={self.after}, times={self.times}: after >= 0, times >= 1")
 
     def due(self, template: str, account_id: str) -> bool:
-        """Count a request; whether it is to be spoilt."""
+        """Count a request; whether it may be spoilt."""
         if not fnmatchcase(template, self.path):
             return False
         if self.account is not None and self.account != account_id:
             return False
-        if self.hits >= self.times:
-            return False
         self.seen += 1
-        if self.seen <= self.after:
-            return False
-        self.hits += 1
-        return True
+        return self.seen > self.after and self.hits < self.times
 
 
 def fault_from(description: dict[str, Any]) -> Fault:
@@ -184,9 +179,11 @@ class Faults:
 
     def draw(self, template: str, account_id: str) -> Fault | None:
         """The fault that befalls a request, if any."""
-        for fault in self.scripted:
-            if fault.due(template, account_id):
-                return fault
+        # Every fault counts every request; of those that are due, the first one strikes.
+        due = [fault for fault in self.scripted if fault.due(template, account_id)]
+        if due:
+            due[0].hits += 1
+            return due[0]
         if self.storm and self._generator.random() < self.storm:
             kind = self._generator.choice(STORM)
             return Fault(

@@ -31,7 +31,9 @@ def served(clock: VirtualClock) -> Simulator:
     return handmade.simulator(clock=clock)
 
 
-def press(served: Simulator, flow: str, action: str, account: str = ACME, **changes: str) -> Response:
+def press(
+    served: Simulator, flow: str, action: str, account: str = ACME, **changes: str
+) -> Response:
     query = urlencode({**FLOWS[flow], **changes})
     form = urlencode({"action": action, "account": account}).encode()
     return ask(served, f"{PAGES[flow]}?{query}", method="POST", key="", body=form)
@@ -153,9 +155,7 @@ def test_a_code_is_good_once(served: Simulator, flow: str) -> None:
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-def test_a_code_is_good_for_five_minutes(
-    served: Simulator, clock: VirtualClock, flow: str
-) -> None:
+def test_a_code_is_good_for_five_minutes(served: Simulator, clock: VirtualClock, flow: str) -> None:
     fields = {"grant_type": "authorization_code"}
     first = landed(press(served, flow, "approve"))["code"]
     second = landed(press(served, flow, "approve"))["code"]
