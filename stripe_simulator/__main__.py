@@ -70,9 +70,11 @@ async def run(simulator: Simulator, host: str, port: int, ready_file: Path | Non
         else (f"http://{bound_host}:{bound_port}")
     )
     serving = asyncio.create_task(serve(simulator.handle, listener, stop))
+    sending = asyncio.create_task(simulator.webhooks.run(stop))
     await asyncio.sleep(0)
     announce(simulator.ready(url), ready_file)
     await serving
+    await sending
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
 

@@ -13,6 +13,7 @@ import orjson
 
 from stripe_simulator.oauth import OAuth
 from stripe_simulator.store import ObjectStore
+from stripe_simulator.webhooks import Target, WebhookError, Webhooks
 from stripe_simulator.wire.app import StripeApi
 from stripe_simulator.wire.auth import Credentials
 from stripe_simulator.wire.clock import VirtualClock
@@ -52,6 +53,7 @@ class Control:
         credentials: Credentials,
         oauth: OAuth,
         api: StripeApi,
+        webhooks: Webhooks,
         tick: Callable[[], None],
     ) -> None:
         self._world = world
@@ -61,6 +63,7 @@ class Control:
         self._credentials = credentials
         self._oauth = oauth
         self._api = api
+        self._webhooks = webhooks
         self._tick = tick
         self._routes: dict[tuple[str, str], Callable[[dict[str, str], Any], Any]] = {
             ("GET", "health"): self._health,
@@ -75,6 +78,9 @@ class Control:
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
+            ("GET", "webhooks"): self._deliveries,
+            ("POST", "webhooks"): self._set_webhook,
+            ("DELETE", "webhooks"): self._remove_webhook,
         }
 
     def handle(self, request: Request) -> Response:
@@ -89,7 +95,7 @@ class Control:
             body = orjson.loads(request.body) if request.body else {}
             self._tick()
             answer = route(query, body)
-        except (ControlError, FaultError, orjson.JSONDecodeError) as error:
+        except (ControlError, FaultError, WebhookError, orjson.JSONDecodeError) as error:
             return _json(400, {"error": str(error)})
         if isinstance(answer, bytes):
             return Response(200, answer, content_type="application/jsonl")
@@ -223,6 +229,26 @@ class Control:
         """Everything works again, at once; limits stay as they are."""
         self._api.faults.clear()
         return self._faults(query, None)
+
+    def _deliveries(self, query: dict[str, str], body: Any) -> dict[str, Any]:
+        """Where events are sent, and what became of each."""
+        target = self._webhooks.target
+        return {
+            "url": None if target is None else target.url,
+            "events": [] if target is None else list(target.events),
+            "deliveries": self._webhooks.deliveries(),
+        }
+
+    def _set_webhook(self, query: dict[str, str], body: Any) -> dict[str, Any]:
+        """Send events from now on: ``{"url": …, "events": ["customer.*"]}``."""
+        patterns = tuple(body.get("events", ("*",)))
+        self._webhooks.target = Target(str(body.get("url", "")), patterns)
+        return self._deliveries(query, None)
+
+    def _remove_webhook(self, query: dict[str, str], body: Any) -> dict[str, Any]:
+        """Send no more."""
+        self._webhooks.target = None
+        return self._deliveries(query, None)
 
     def _account_id(self, fields: dict[str, Any]) -> str:
         """The `account` field, which has to name a simulated account."""

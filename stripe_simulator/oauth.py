@@ -111,6 +111,8 @@ class OAuth:
 
     def revoke(self, account_id: str) -> None:
         """What happens when an account's owner removes the app or the platform."""
+        if not self._credentials.grants_access(account_id):
+            return
         self._credentials.revoke_tokens(account_id)
         for token in self._refresh_tokens.values():
             if token.account_id == account_id:
@@ -262,8 +264,8 @@ class OAuth:
         self._refresh_tokens[refresh_token] = RefreshToken(
             flow, account_id, scope, now + REFRESH_TOKEN_SECONDS if app else None
         )
-        if not app:
-            self._credentials.connected.add(account_id)
+        granted = self._credentials.installed if app else self._credentials.connected
+        granted.add(account_id)
         return {
             "access_token": access_token,
             "livemode": self._credentials.livemode,

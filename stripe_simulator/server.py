@@ -14,6 +14,7 @@ from stripe_simulator.consent import AccountChoice
 from stripe_simulator.control import PREFIX, Control, Truth, describe_accounts
 from stripe_simulator.oauth import OAuth
 from stripe_simulator.store import ObjectStore
+from stripe_simulator.webhooks import Target, Webhooks
 from stripe_simulator.wire.app import API_VERSION, StripeApi
 from stripe_simulator.wire.auth import PLATFORM_CLIENT_ID, Credentials, derive
 from stripe_simulator.wire.clock import VirtualClock
@@ -39,6 +40,7 @@ class Options:
     # The chance that a request meets a random fault, drawn by `fault_seed`.
     storm: float = 0.0
     fault_seed: int = 1
+    webhook_url: str | None = None
 
 
 class Simulator:
@@ -80,8 +82,21 @@ class Simulator:
             options.redirect_uris,
             options.app_permissions,
         )
+        self.webhooks = Webhooks(self.credentials, clock, self.webhook_secret, self.tick)
+        if options.webhook_url is not None:
+            self.webhooks.target = Target(options.webhook_url)
+        store.on_event = self.webhooks.offer
+        self.oauth.on_deauthorized = self.webhooks.deauthorized
         self._control = Control(
-            world, truth, store, clock, self.credentials, self.oauth, self.api, self.tick
+            world,
+            truth,
+            store,
+            clock,
+            self.credentials,
+            self.oauth,
+            self.api,
+            self.webhooks,
+            self.tick,
         )
 
     @property

@@ -12,7 +12,7 @@ demand.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import orjson
@@ -223,6 +223,8 @@ class ObjectStore:
     def __init__(self) -> None:
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._sequence = 0
+        # Told about every new event, with the account that it belongs to.
+        self.on_event: Callable[[str, dict[str, Any]], None] | None = None
 
     def put(self, account_id: str, obj: dict[str, Any]) -> None:
         """Store the current state of an object; its type is ``obj["object"]``.
@@ -234,6 +236,8 @@ class ObjectStore:
         """
         self._sequence += 1
         self.shelf(account_id, obj["object"]).put(obj, self._sequence)
+        if self.on_event is not None and obj["object"] == "event":
+            self.on_event(account_id, obj)
 
     def delete(self, account_id: str, object_type: str, object_id: str) -> None:
         """Remove an object from the lists; by id it answers ``deleted: true`` from now on."""

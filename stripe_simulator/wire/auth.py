@@ -58,6 +58,8 @@ class Credentials:
         self._by_secret: dict[str, Credential] = {}
         # Accounts that the platform may name in `Stripe-Account`.
         self.connected: set[str] = set()
+        # Accounts that have installed the platform's app.
+        self.installed: set[str] = set()
         self.platform = self._add("platform", "sk", PLATFORM_ACCOUNT, None)
 
     def _add(
@@ -105,7 +107,12 @@ class Credentials:
                 ended += not credential.revoked
                 credential.revoked = True
         self.connected.discard(account_id)
+        self.installed.discard(account_id)
         return ended
+
+    def grants_access(self, account_id: str) -> bool:
+        """Whether an account has let the platform in, by either flow."""
+        return account_id in self.connected or account_id in self.installed
 
     def expire_tokens(self, account_id: str) -> None:
         """Let every access token of an account run out now."""
