@@ -20,7 +20,7 @@ from connections.credentials import delete_tokens
 from connections.days import checked_timezone
 from connections.errors import AccountStateError, DashtrayError
 from connections.models import Account, AccountStatus, AuthKind
-from connections.requests import drop_open_requests, queue_first_import
+from connections.request_queue import drop_open_requests, queue_first_import
 from connections.rows import account_row, at, transaction
 from connections.secret import Secret
 from connections.settings import Settings, is_loopback_host

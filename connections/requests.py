@@ -3,17 +3,17 @@
 What a run does with an account that it took is in `syncs`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from connections.days import checked_timezone, day_of, next_day_begins
-from connections.errors import AccountStateError, DashtrayError
+from connections.errors import DashtrayError
 from connections.models import (
     Account,
     AccountStatus,
@@ -22,16 +22,19 @@ from connections.models import (
     SyncRequest,
     SyncRun,
 )
+from connections.request_queue import (
+    ALONE,
+    queue_first_import,
+    queue_request,
+    requeue,
+    require_connected,
+)
 from connections.rows import account_row, at, transaction
+from connections.syncs import free_dead_syncs
 from connections.tiers import get_tier
 
 CLAIM_LEASE = timedelta(minutes=15)
 """A claim that no run has begun for so long is handed out again."""
-
-ALONE = frozenset({RequestKind.FIRST_IMPORT, RequestKind.REIMPORT})
-"""Kinds that read all of the history window: one run per account."""
-
-OPEN = (RequestStatus.QUEUED, RequestStatus.CLAIMED, RequestStatus.RUNNING)
 
 
 class QuotaExceededError(DashtrayError):
@@ -112,7 +115,11 @@ def manual_syncs_left(
 
 
 def claim_requests(
-    engine: Engine, *, limit: int = 1000, now: datetime | None = None
+    engine: Engine,
+    *,
+    account_ids: Collection[str] | None = None,
+    limit: int = 1000,
+    now: datetime | None = None,
 ) -> list[Claim]:
     """Hand out what waits, and once more every claim that no run has begun yet.
 
@@ -122,12 +129,14 @@ def claim_requests(
 
     Args:
         engine: the database.
+        account_ids: hand out only what these accounts asked for; None = all.
         limit: how many waiting requests to hand out at most.
         now: the present.
     """
     instant = at(now)
+    free_dead_syncs(engine, now=instant)
     with transaction(engine) as session:
-        _requeue(
+        requeue(
             session,
             session.scalars(
                 select(SyncRequest)
@@ -139,14 +148,17 @@ def claim_requests(
             ).all(),
             not_before=instant,
         )
-        _claim_waiting(session, limit=limit, now=instant)
-        return _unbegun_claims(session)
+        _claim_waiting(session, account_ids, limit=limit, now=instant)
+        claims = _unbegun_claims(session)
+    if account_ids is None:
+        return claims
+    return [claim for claim in claims if not set(account_ids).isdisjoint(claim.account_ids)]
 
 
 def release_claim(engine: Engine, claim_id: str, *, now: datetime | None = None) -> None:
     """Put a claim back into the queue at once, as when its run failed before it began."""
     with transaction(engine) as session:
-        _requeue(
+        requeue(
             session,
             session.scalars(
                 select(SyncRequest)
@@ -176,48 +188,9 @@ def recent_requests(engine: Engine, account_id: str, *, limit: int = 20) -> list
         return list(session.scalars(query))
 
 
-def queue_first_import(session: Session, account: Account, *, now: datetime) -> SyncRequest:
-    """The account's open first import, queued if there is none; a retry's waiting ends."""
-    request = session.scalar(
-        select(SyncRequest)
-        .where(
-            SyncRequest.account_id == account.account_id,
-            SyncRequest.kind == RequestKind.FIRST_IMPORT,
-            SyncRequest.status.in_(OPEN),
-        )
-        .order_by(SyncRequest.id)
-        .with_for_update()
-    )
-    if request is None:
-        return _queue(session, account, RequestKind.FIRST_IMPORT, now=now)
-    request.not_before = min(request.not_before, now)
-    return request
-
-
-def drop_open_requests(session: Session, account_id: str, reason: str, *, now: datetime) -> None:
-    """Fail all open requests of an account that left."""
-    session.execute(
-        update(SyncRequest)
-        .where(SyncRequest.account_id == account_id, SyncRequest.status.in_(OPEN))
-        .values(status=RequestStatus.FAILED, finished_at=now, error=reason)
-    )
-
-
-def require_connected(account: Account) -> None:
-    """Raise `AccountStateError` unless the account may be synced; says what to do."""
-    if account.status is AccountStatus.CONNECTED:
-        return
-    remedy = {
-        AccountStatus.PAUSED: "Resume it first.",
-        AccountStatus.REVOKED: "Stripe withdrew the access: connect it again.",
-        AccountStatus.DISCONNECTED: "Connect it again.",
-    }[account.status]
-    raise AccountStateError(f"The account {account.account_id} is {account.status}. {remedy}")
-
-
 def _within_quota(session: Session, account: Account, *, now: datetime) -> SyncRequest:
     quota = get_tier(account.tier).manual_quota_per_day
-    request = _queue(session, account, RequestKind.MANUAL, now=now)
+    request = queue_request(session, account, RequestKind.MANUAL, now=now)
     request.quota_day = day_of(now, checked_timezone(account.day_timezone))
     if quota is not None and _used(session, account, now) >= quota:
         request.status = RequestStatus.REFUSED
@@ -266,37 +239,16 @@ def _join_or_queue(
         )
         .limit(1)
     )
-    return waiting or _queue(session, account, kind, now=now)
+    return waiting or queue_request(session, account, kind, now=now)
 
 
-def _queue(session: Session, account: Account, kind: RequestKind, *, now: datetime) -> SyncRequest:
-    request = SyncRequest(
-        account_id=account.account_id,
-        kind=kind,
-        status=RequestStatus.QUEUED,
-        requested_at=now,
-        not_before=now,
-        attempt=1,
-    )
-    session.add(request)
-    return request
-
-
-def _requeue(session: Session, requests: Sequence[SyncRequest], *, not_before: datetime) -> None:
-    """Back into the queue for another attempt, under a new claim."""
-    for request in requests:
-        request.status = RequestStatus.QUEUED
-        request.attempt += 1
-        request.not_before = not_before
-        request.claim_id = request.claimed_at = request.run_id = request.started_at = None
-    session.flush()
-
-
-def _claim_waiting(session: Session, *, limit: int, now: datetime) -> None:
+def _claim_waiting(
+    session: Session, account_ids: Collection[str] | None, *, limit: int, now: datetime
+) -> None:
     being_synced = exists().where(
         SyncRun.account_id == SyncRequest.account_id, SyncRun.finished_at.is_(None)
     )
-    waiting = session.scalars(
+    query = (
         select(SyncRequest)
         .join(Account, Account.account_id == SyncRequest.account_id)
         .where(
@@ -308,7 +260,10 @@ def _claim_waiting(session: Session, *, limit: int, now: datetime) -> None:
         .order_by(SyncRequest.requested_at, SyncRequest.id)
         .limit(limit)
         .with_for_update(of=SyncRequest, skip_locked=True)
-    ).all()
+    )
+    if account_ids is not None:
+        query = query.where(SyncRequest.account_id.in_(account_ids))
+    waiting = session.scalars(query).all()
     alone: dict[str, str] = {}
     for request in waiting:
         if request.kind in ALONE and request.account_id not in alone:

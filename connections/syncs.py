@@ -6,7 +6,7 @@ account; Postgres enforces that with a unique index.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
@@ -24,17 +24,13 @@ from connections.models import (
     SyncRun,
 )
 from connections.owners import is_dead, this_process
-from connections.requests import ALONE, require_connected
+from connections.request_queue import ALONE, requeue, require_connected
 from connections.rows import account_row, at, transaction
 from connections.tiers import get_tier
+from connections.timing import is_due, retry_wait
 
-MAX_BACKOFF = timedelta(hours=24)
-FIRST_RETRY = timedelta(minutes=1)
-MAX_RETRY = timedelta(hours=6)
 MAX_SYNC_AGE = timedelta(hours=12)
 """A sync older than this is held to be dead, wherever its process was."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +85,6 @@ def due_accounts(engine: Engine, tier: str, *, now: datetime | None = None) -> l
         ]
 
 
-def is_due(
-    *, now: datetime, cadence: timedelta, last_attempt: datetime | None, failures: int
-) -> bool:
-    """Whether an account should be synced in the time slot that `now` lies in.
-
-    Time is cut into slots of `cadence` since 1970 (UTC), as the schedules are; an account is synced
-    once per slot, however long the last sync took. After n failures in a row it waits 2ⁿ⁻¹ slots,
-    at most `MAX_BACKOFF`.
-    """
-    if last_attempt is None:
-        return True
-    wait = cadence
-    if failures > 1:
-        wait = max(cadence, min(MAX_BACKOFF, cadence * 2 ** min(failures - 1, 16)))
-    return slot_start(now, cadence) - slot_start(last_attempt, cadence) >= wait
-
-
-def slot_start(instant: datetime, cadence: timedelta) -> datetime:
-    """The beginning of the slot that the instant lies in."""
-    return instant - (instant - _EPOCH) % cadence
-
-
 def begin_sync(
     engine: Engine,
     run_id: str,
@@ -158,6 +132,7 @@ def begin_sync(
             )
             if account is None or reason:
                 skipped[account_id] = reason or ""
+                _give_back(session, account_id, claim_id, instant)
             else:
                 begun.append(account)
     return Begun(tuple(begun), skipped)
@@ -234,20 +209,30 @@ def free_dead_syncs(engine: Engine, *, now: datetime | None = None) -> list[str]
     instant = at(now)
     with transaction(engine) as session:
         dead = [run for run in _unfinished(session) if _is_dead(run, instant)]
-        return _free(session, dead, instant)
+        return _free(session, dead, _DIED, instant)
 
 
 def free_runs(
-    engine: Engine, run_ids: Collection[str], *, now: datetime | None = None
+    engine: Engine,
+    run_ids: Collection[str],
+    *,
+    error: str | None = None,
+    now: datetime | None = None,
 ) -> list[str]:
-    """Free the accounts of runs that are known to be over (as Dagster tells).
+    """Free the accounts of runs that are known to be over (as Dagster tells), as failed.
+
+    Args:
+        engine: the database.
+        run_ids: the runs.
+        error: why, one line for people; that the process died, when None.
+        now: the present.
 
     Returns:
         The account ids freed.
     """
     with transaction(engine) as session:
         over = [run for run in _unfinished(session) if run.run_id in run_ids]
-        return _free(session, over, at(now))
+        return _free(session, over, error or _DIED, at(now))
 
 
 def unfinished_syncs(engine: Engine) -> list[SyncRun]:
@@ -278,12 +263,6 @@ def sync_history(engine: Engine, account_id: str, *, limit: int = 20) -> list[Sy
             .limit(limit)
         )
         return list(session.scalars(query))
-
-
-def retry_wait(attempt: int) -> timedelta:
-    """How long a first import or re-import waits after its n-th failed attempt."""
-    doubled: timedelta = FIRST_RETRY * 2 ** min(attempt - 1, 16)
-    return min(MAX_RETRY, doubled)
 
 
 def _take(
@@ -320,6 +299,22 @@ def _take(
     account.last_attempt_at = now
     session.flush()
     return None
+
+
+def _give_back(session: Session, account_id: str, claim_id: str | None, now: datetime) -> None:
+    """What this claim asked of an account that it did not get waits for its turn again."""
+    if claim_id is None:
+        return
+    query = (
+        select(SyncRequest)
+        .where(
+            SyncRequest.account_id == account_id,
+            SyncRequest.claim_id == claim_id,
+            SyncRequest.status == RequestStatus.CLAIMED,
+        )
+        .with_for_update()
+    )
+    requeue(session, session.scalars(query).all(), not_before=now)
 
 
 def _open_run(
@@ -386,20 +381,21 @@ def _end(
         .with_for_update()
     ).all()
     for request in served:
-        _end_request(request, outcome, error, now)
+        _end_request(session, request, outcome, error, now)
     if outcome is SyncOutcome.REVOKED:
         mark_revoked(session, account, error or "Stripe withdrew the access.", now=now)
 
 
 def _end_request(
-    request: SyncRequest, outcome: SyncOutcome, error: str | None, now: datetime
+    session: Session,
+    request: SyncRequest,
+    outcome: SyncOutcome,
+    error: str | None,
+    now: datetime,
 ) -> None:
     request.error = error
     if outcome is SyncOutcome.FAILED and request.kind in ALONE:
-        request.status = RequestStatus.QUEUED
-        request.not_before = now + retry_wait(request.attempt)
-        request.attempt += 1
-        request.claim_id = request.claimed_at = request.run_id = request.started_at = None
+        requeue(session, [request], not_before=now + retry_wait(request.attempt))
         return
     request.finished_at = now
     request.status = RequestStatus.DONE if outcome is SyncOutcome.OK else RequestStatus.FAILED
@@ -414,12 +410,12 @@ def _is_dead(run: SyncRun, now: datetime) -> bool:
     return is_dead(run.owner) or now - run.started_at > MAX_SYNC_AGE
 
 
-def _free(session: Session, runs: Sequence[SyncRun], now: datetime) -> list[str]:
+def _free(session: Session, runs: Sequence[SyncRun], error: str, now: datetime) -> list[str]:
     freed = []
     for run in sorted(runs, key=lambda run: run.account_id):
         account = account_row(session, run.account_id, lock=True)
         session.refresh(run)
         if run.finished_at is None:
-            _end(session, account, run, SyncOutcome.FAILED, _DIED, now)
+            _end(session, account, run, SyncOutcome.FAILED, error, now)
             freed.append(run.account_id)
     return freed

@@ -200,6 +200,18 @@ class TestClaims:
         [third] = claim_requests(engine, now=NOW)
         assert third.claim_id not in {first.claim_id, second.claim_id}
 
+    def test_one_account_can_be_claimed_for_alone(
+        self, engine: Engine, add_account: AddAccount
+    ) -> None:
+        for name in ("acct_A", "acct_B"):
+            add_account(name)
+            ask(engine, name)
+        [mine] = claim_requests(engine, account_ids=["acct_A"], now=NOW)
+        assert mine.account_ids == ("acct_A",)
+        [_, others] = claim_requests(engine, now=NOW)
+        assert others.account_ids == ("acct_B",)
+        assert claim_requests(engine, account_ids=["acct_A"], now=NOW) == [mine]
+
     def test_simultaneous_claimers_hand_out_each_request_once(
         self, engine: Engine, add_account: AddAccount
     ) -> None:

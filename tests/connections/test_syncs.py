@@ -29,13 +29,12 @@ from connections.syncs import (
     due_accounts,
     free_dead_syncs,
     free_runs,
-    is_due,
     record_outcome,
-    slot_start,
     sync_history,
     unfinished_syncs,
 )
 from connections.tiers import TIERS
+from connections.timing import is_due, slot_start
 from connections.vault import Vault
 from tests.connections.conftest import NOW
 
@@ -114,14 +113,14 @@ class TestDue:
         due = [account.account_id for account in due_accounts(engine, "pro", now=NOW)]
         assert due == ["acct_3", "acct_2", "acct_1"]
 
-    def test_a_week_of_ticks_syncs_every_tier_as_promised(
+    def test_two_days_of_ticks_sync_every_tier_as_promised(
         self, engine: Engine, add_account: AddAccount
     ) -> None:
         for tier in TIERS:
             add_account(f"acct_{tier}", tier=tier)
         counted = dict.fromkeys(TIERS, 0)
         start = slot_start(NOW, timedelta(hours=3))
-        for number in range(7 * 48):
+        for number in range(2 * 48):
             now = start + number * timedelta(minutes=30) + timedelta(seconds=13)
             for tier in TIERS:
                 ids = [account.account_id for account in due_accounts(engine, tier, now=now)]
@@ -130,7 +129,7 @@ class TestDue:
                     end = now + timedelta(seconds=40)
                     record_outcome(engine, run_id, account.account_id, SyncOutcome.OK, now=end)
                     counted[tier] += 1
-        assert counted == {"free": 0, "pro": 56, "scale": 336, "agency": 336}
+        assert counted == {"free": 0, "pro": 16, "scale": 96, "agency": 96}
 
 
 @pytest.mark.e2e
@@ -175,11 +174,55 @@ class TestBegin:
         url = engine.url.render_as_string(hide_password=False)
         subprocess.run([sys.executable, "-c", BEGIN, url, NOW.isoformat()], check=True)
         assert [run.run_id for run in unfinished_syncs(engine)] == ["dead"]
-        assert len(begin_sync(engine, "next", ["acct_A1"], TICK, now=NOW).accounts) == 1
+        later = request_sync(engine, "acct_A1", now=NOW)
+        [claim] = claim_requests(engine, now=NOW)  # of the later request: the dead is freed
+        begun = begin_sync(
+            engine, "next", ["acct_A1"], claim.kind, claim_id=claim.claim_id, now=NOW
+        )
+        assert len(begun.accounts) == 1
         dead = next(run for run in sync_history(engine, "acct_A1") if run.run_id == "dead")
         assert dead.outcome is SyncOutcome.FAILED
-        assert recent_requests(engine, "acct_A1")[0].status is RequestStatus.FAILED
+        statuses = {request.id: request.status for request in recent_requests(engine, "acct_A1")}
+        assert statuses.pop(later.id) is RequestStatus.RUNNING
+        assert set(statuses.values()) == {RequestStatus.FAILED}
         assert record_outcome(engine, "dead", "acct_A1", SyncOutcome.OK, now=NOW) is False
+
+    def test_a_request_that_finds_its_account_busy_waits_for_its_turn(
+        self, engine: Engine, add_account: AddAccount
+    ) -> None:
+        add_account()
+        request_sync(engine, "acct_A1", RequestKind.REIMPORT, now=NOW)
+        [claim] = claim_requests(engine, now=NOW)
+        begin_sync(engine, "tick", ["acct_A1"], TICK, now=NOW)  # serves no re-import
+        begun = begin_sync(engine, "re", ["acct_A1"], claim.kind, claim_id=claim.claim_id, now=NOW)
+        assert "tick" in begun.skipped["acct_A1"]
+        assert claim_requests(engine, now=NOW) == []
+        record_outcome(engine, "tick", "acct_A1", SyncOutcome.OK, now=NOW)
+        [again] = claim_requests(engine, now=NOW)
+        assert again.kind is RequestKind.REIMPORT
+        assert again.claim_id != claim.claim_id
+
+    def test_a_request_absorbed_by_an_earlier_run_is_not_run_again(
+        self, engine: Engine, add_account: AddAccount
+    ) -> None:
+        add_account()
+        request_sync(engine, "acct_A1", now=NOW)
+        [claim] = claim_requests(engine, now=NOW)
+        begin_sync(engine, "tick", ["acct_A1"], TICK, now=NOW)
+        record_outcome(engine, "tick", "acct_A1", SyncOutcome.OK, now=NOW)
+        begun = begin_sync(
+            engine, "late", ["acct_A1"], claim.kind, claim_id=claim.claim_id, now=NOW
+        )
+        assert "served by another run" in begun.skipped["acct_A1"]
+        assert recent_requests(engine, "acct_A1")[0].run_id == "tick"
+
+    def test_what_a_failed_run_held_is_freed_with_its_reason(
+        self, engine: Engine, add_account: AddAccount
+    ) -> None:
+        add_account()
+        begin_sync(engine, "run", ["acct_A1"], TICK, now=NOW)
+        assert free_runs(engine, ["run"], error="dbt failed", now=NOW) == ["acct_A1"]
+        assert get_account(engine, "acct_A1").last_error == "dbt failed"
 
     def test_freeing_leaves_the_living_alone(self, engine: Engine, add_account: AddAccount) -> None:
         add_account()
