@@ -18,47 +18,70 @@ EVENT_DAYS = 30
 TYPES = {stream: stream.removesuffix("s") for stream in STREAMS}
 # Payment history is read for a window of days; all else is read whole.
 HISTORY_STREAMS = ("charges", "refunds", "disputes", "invoices")
+# Stripe lists no deleted customers and products; only they leave tombstones.
+DELETABLE_STREAMS = ("customers", "products")
 
 
-def _expanded(store: ObjectStore, account: str, discounts: list[Any]) -> list[Any]:
-    return [
-        (store.get(account, "discount", item) or item) if isinstance(item, str) else item
-        for item in discounts
-    ]
+class Reader:
+    """Reads one account again and again; each load holds what has changed since the last."""
 
+    def __init__(
+        self, world: World, store: ObjectStore, account: str, history_start: int
+    ) -> None:
+        """Prepare to read an account that was never read.
 
-def _as_read(store: ObjectStore, account: str, stream: str, item: dict[str, Any]) -> dict[str, Any]:
-    """Return one object with the expansions that its stream asks for."""
-    if stream in ("invoices", "subscriptions"):
-        item["discounts"] = _expanded(store, account, item["discounts"])
-    if stream == "subscriptions":
-        for child in item["items"]["data"]:
-            child["discounts"] = _expanded(store, account, child["discounts"])
-    return item
+        Args:
+            world: The world, which others may advance between loads.
+            store: Where its objects are.
+            account: The account's id.
+            history_start: From when payment history is read, Unix seconds.
+        """
+        self._world = world
+        self._store = store
+        self.account = account
+        self.history_start = history_start
+        self._read: dict[str, dict[str, dict[str, Any]]] = {stream: {} for stream in STREAMS}
+        self._loads = 0
 
+    def load(self, reporting_timezone: str | None = None) -> Load:
+        """Return what a sync at the world's present lands."""
+        changed: dict[str, list[dict[str, Any]]] = {}
+        gone: dict[str, list[str]] = {}
+        for stream in STREAMS:
+            now = {item["id"]: item for item in self._objects(stream)}
+            before = self._read[stream]
+            changed[stream] = [item for key, item in now.items() if before.get(key) != item]
+            if stream in DELETABLE_STREAMS:
+                gone[stream] = [key for key in before if key not in now]
+            self._read[stream] = now
+        self._loads += 1
+        return Load(
+            account_id=self.account,
+            read_at=self._world.now,
+            objects=changed,
+            tombstones=gone,
+            history_start=self.history_start,
+            reporting_timezone=reporting_timezone,
+            mode="first_import" if self._loads == 1 else "incremental",
+        )
 
-def objects(
-    store: ObjectStore, account: str, stream: str, history_start: int, now: int
-) -> Iterator[dict[str, Any]]:
-    """Yield what a first import at `now` reads of one stream."""
-    floor = 0
-    if stream in HISTORY_STREAMS:
-        floor = history_start
-    if stream == "events":
-        floor = now - EVENT_DAYS * DAY
-    for item in store.scan(account, TYPES[stream]):
-        if item.get("created", now) >= floor:
-            yield _as_read(store, account, stream, item)
+    def _objects(self, stream: str) -> Iterator[dict[str, Any]]:
+        floor = 0
+        if stream in HISTORY_STREAMS:
+            floor = self.history_start
+        if stream == "events":
+            floor = self._world.now - EVENT_DAYS * DAY
+        for item in self._store.scan(self.account, TYPES[stream]):
+            if item.get("created", floor) >= floor:
+                yield self._expanded(stream, item)
 
+    def _expanded(self, stream: str, item: dict[str, Any]) -> dict[str, Any]:
+        if stream in ("invoices", "subscriptions"):
+            item["discounts"] = self._discounts(item["discounts"])
+        if stream == "subscriptions":
+            for child in item["items"]["data"]:
+                child["discounts"] = self._discounts(child["discounts"])
+        return item
 
-def first_import(world: World, store: ObjectStore, account: str, history_start: int) -> Load:
-    """Return the load of a first import of an account at the world's present."""
-    return Load(
-        account_id=account,
-        read_at=world.now,
-        objects={
-            stream: list(objects(store, account, stream, history_start, world.now))
-            for stream in STREAMS
-        },
-        history_start=history_start,
-    )
+    def _discounts(self, listed: list[str]) -> list[Any]:
+        return [self._store.get(self.account, "discount", key) or key for key in listed]

@@ -79,7 +79,7 @@ listed as (
             and segments.customer_id = customers.customer_id
     where
         segments.has_mrr
-        and segments.valid_from < discounts.gone_at
+        and (discounts.gone_at is null or segments.valid_from < discounts.gone_at)
         and (
             (
                 discounts.holder = 'subscription'
@@ -88,6 +88,13 @@ listed as (
             )
             or (
                 discounts.holder = 'customer'
+                -- Of a deleted customer no list tells; of another one the list of today is
+                -- right wherever the end of the discount is not known.
+                and (
+                    discounts.gone_at is not null
+                    or customers.customer_id is null
+                    or segments.is_reconstructed
+                )
                 and not list_contains(
                     list_transform(
                         coalesce(customers.discounts, []), lambda d: d.discount_id

@@ -1,0 +1,91 @@
+"""Compares a built `metrics_daily` with another computation of the same numbers.
+
+Belongs here: counting comparisons and collecting differences, and what an import can know at all.
+Not here: either computation.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+Value = Decimal | int | None
+Days = Mapping[dt.date, Mapping[str, Mapping[str, Value]]]
+
+# Rates over the last 30 days that weigh by MRR need closings from before the window.
+WEIGHTED_RATES = frozenset({"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr"})
+# A discount that ended before the first invoice of the window leaves no trace: it can touch only
+# the net column, and for as long as one monthly period reaches into the window.
+UNTRACED_DAYS = 31
+# A share of what is held back is a property of the import, not of the business.
+NOT_OF_THE_BUSINESS = frozenset({"estimated_mrr_share"})
+
+
+@dataclass
+class Comparison:
+    """The outcome of comparing two computations.
+
+    Attributes:
+        compared: How many values were compared.
+        skipped: How many no import of this window could know.
+        differences: One line per value that differs.
+    """
+
+    compared: int = 0
+    skipped: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Say how many values were compared and how many differ."""
+        return (
+            f"{self.compared} values compared, {len(self.differences)} differ, "
+            f"{self.skipped} not knowable from the imported window"
+        )
+
+
+def knowable(metric: str, day: dt.date, first_day: dt.date) -> bool:
+    """Tell whether an import whose first day is `first_day` can know a metric of a day."""
+    age = (day - first_day).days
+    if metric in WEIGHTED_RATES:
+        return age >= 30
+    if metric == "mrr_net":
+        return age >= UNTRACED_DAYS
+    return True
+
+
+def compare(
+    built: list[dict[str, Any]], expected: Days, first_day: dt.date, *, complete: bool = False
+) -> Comparison:
+    """Compare every metric of every day and currency.
+
+    Args:
+        built: Rows of `metrics_daily` of one account.
+        expected: The other computation's numbers.
+        first_day: First day of the imported window.
+        complete: Compare what an import cannot know as well, where both computations read the
+            same objects.
+    """
+    outcome = Comparison()
+    rows = {(row["day"], row["currency"]): row for row in built}
+    for day, currencies in expected.items():
+        for currency, metrics in currencies.items():
+            row = rows.pop((day, currency), None)
+            if row is None:
+                outcome.differences.append(f"{day} {currency}: no row")
+                continue
+            for metric, value in metrics.items():
+                if metric in NOT_OF_THE_BUSINESS:
+                    continue
+                if not complete and not knowable(metric, day, first_day):
+                    outcome.skipped += 1
+                    continue
+                outcome.compared += 1
+                if row[metric] != value:
+                    outcome.differences.append(
+                        f"{day} {currency} {metric}: {row[metric]} is not {value}"
+                    )
+    outcome.differences += [f"{day} {currency}: row too many" for day, currency in rows]
+    return outcome
