@@ -8,19 +8,43 @@ import json
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 
-from stripe_simulator.server import Options, Simulator, machine_now
+from stripe_simulator.server import ALL_PERMISSIONS, Options, Simulator, machine_now
 from stripe_simulator.store import ObjectStore
 from stripe_simulator.wire.clock import VirtualClock
+from stripe_simulator.wire.faults import Latency
 from stripe_simulator.wire.http import loopback_socket, serve
 
 DAY = 86_400
 DEFAULT_HISTORY_DAYS = 548
+
+
+class LimitMode(StrEnum):
+    """The choices of ``--limits``."""
+
+    LIVE = "live"
+    SANDBOX = "sandbox"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A group of options in ``--help``."""
+
+    title: str
+
+    def option(self, *names: str, **settings: Any) -> Any:
+        """An option of this group."""
+        return typer.Option(*names, rich_help_panel=self.title, **settings)
+
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
@@ -93,44 +117,109 @@ def announce(ready: dict[str, Any], ready_file: Path | None) -> None:
         aside.replace(ready_file)
 
 
-@app.command()
+def rates(settings: list[str]) -> dict[str, Any]:
+    """The values of ``--set name=value``: JSON where it parses, else text.
+
+    Raises:
+        typer.BadParameter: If one has no ``=``.
+    """
+    chosen: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--set {setting!r}: write name=value")
+        try:
+            chosen[name] = json.loads(value)
+        except json.JSONDecodeError:
+            chosen[name] = value
+    return chosen
+
+
+def dump_truth(path: Path, world: Any, truth: Any, start: int, now: int) -> None:
+    """Write the ledger's numbers of every account and day, one JSON object a line."""
+    first = datetime.fromtimestamp(start, UTC).date()
+    last = datetime.fromtimestamp(now, UTC).date()
+    with path.open("wb") as file:
+        for account in world.accounts:
+            for day, currencies in truth(world, account.id, first, last).items():
+                line = {"account": account.id, "day": str(day), "currencies": currencies}
+                file.write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+
+
+World = Panel("World")
+Server = Panel("Server")
+Trouble = Panel("Limits and faults")
+
+
+@app.command(epilog="More under http://HOST:PORT/_simulator/ — see stripe_simulator/README.md.")
 def main(
     preset: Annotated[
-        str, typer.Option(help="Which world: demo, tiny, every-case, large, many-accounts.")
+        str,
+        World.option(help="Which business: demo, tiny, every-case, large or many-accounts."),
     ] = "demo",
     seed: Annotated[
-        int, typer.Option(help="The same seed, preset and start give the same world, to the byte.")
+        int, World.option(help="Same seed, preset and start: the same world, to the byte.")
     ] = 1,
     start: Annotated[
         str | None,
-        typer.Option(
-            help="When the business began (ISO). Default: 18 months before now.", metavar="ISO"
-        ),
+        World.option(metavar="ISO", help="When the business began. Default: 18 months ago."),
     ] = None,
     now: Annotated[
         str,
-        typer.Option(
-            help="The virtual present: an ISO time freezes it (then only "
-            "POST /_simulator/advance moves it); 'real' follows the machine's clock.",
+        World.option(
             metavar="ISO|real",
+            help="The virtual present. A time stands still until POST /_simulator/advance; "
+            "'real' follows the machine's clock.",
         ),
     ] = "real",
+    settings: Annotated[
+        list[str] | None,
+        World.option(
+            "--set", metavar="NAME=VALUE", help="Another rate of the preset, e.g. refund=0.1."
+        ),
+    ] = None,
+    truth_file: Annotated[
+        Path | None,
+        World.option(help="Write the true numbers of every day here (JSON lines) at the start."),
+    ] = None,
     host: Annotated[
-        str, typer.Option(help="A loopback address; any other is refused.")
+        str, Server.option(help="A loopback address; any other is refused.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    port: Annotated[int, Server.option(help="0 takes a free port.")] = 0,
     ready_file: Annotated[
         Path | None,
-        typer.Option(help="Written once the server answers: JSON with url, keys and accounts."),
+        Server.option(help="Written once it answers: JSON with url, keys, accounts; mode 0600."),
     ] = None,
     redirect_uri: Annotated[
         list[str] | None,
-        typer.Option(help="A registered OAuth redirect URI. None given: any loopback address."),
+        Server.option(help="A registered OAuth redirect URI. None: any loopback address."),
     ] = None,
+    app_permission: Annotated[
+        list[str] | None,
+        Server.option(help="What the app's tokens may read, e.g. charge. None: everything."),
+    ] = None,
+    webhook_url: Annotated[
+        str | None, Server.option(help="A loopback address that gets signed events.")
+    ] = None,
+    limits: Annotated[
+        LimitMode, Trouble.option(help="Rate limits: Stripe's live or sandbox ones, or none.")
+    ] = LimitMode.OFF,
+    latency: Annotated[
+        float, Trouble.option(min=0, metavar="MS", help="Median milliseconds of an answer.")
+    ] = 0.0,
+    storm: Annotated[
+        float,
+        Trouble.option(min=0, max=1, help="The chance that a request meets a random fault."),
+    ] = 0.0,
+    fault_seed: Annotated[int, Trouble.option(help="Repeats latency and random faults.")] = 1,
 ) -> None:
-    """A read-side Stripe on a loopback port: it knows the truth about its own numbers.
+    """A Stripe to read from, on a loopback port, that knows the truth about its own numbers.
 
-    Point a Stripe client at the printed address (`STRIPE_API_BASE`), with the printed key.
+    Point a Stripe client at the printed address with a printed key:
+
+        stripe.StripeClient(KEY, base_addresses={"api": URL, "connect": URL})
+
+    The same world comes again from the same preset, seed and start.
     """
     frozen = None if now == "real" else moment(now, "--now")
     present = machine_now() if frozen is None else frozen
@@ -138,16 +227,30 @@ def main(
     begin = default_start if start is None else moment(start, "--start")
     if begin > present:
         raise typer.BadParameter(f"--start {start} lies after the virtual present")
+    unknown = sorted(set(app_permission or ()) - ALL_PERMISSIONS)
+    if unknown:
+        known = ", ".join(sorted(ALL_PERMISSIONS))
+        raise typer.BadParameter(f"--app-permission {unknown[0]}: there is {known}")
     store = ObjectStore()
     try:
-        world, truth = build(preset, seed, begin, present, store)
+        world, truth = build(preset, seed, begin, present, store, **rates(settings or []))
+        options = Options(
+            seed=str(seed),
+            redirect_uris=redirect_uri or [],
+            app_permissions=frozenset(app_permission or ALL_PERMISSIONS),
+            limits=limits.value,
+            latency=Latency(median_ms=latency),
+            storm=storm,
+            fault_seed=fault_seed,
+            webhook_url=webhook_url,
+        )
+        simulator = Simulator(world, truth, store, VirtualClock(frozen), options)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    options = Options(seed=str(seed), redirect_uris=redirect_uri or [])
-    simulator = Simulator(world, truth, store, VirtualClock(frozen), options)
+    if truth_file is not None:
+        dump_truth(truth_file, world, truth, begin, present)
     try:
-        runner = asyncio.Runner(loop_factory=_loop_factory())
-        with runner:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run(simulator, host, port, ready_file))
     except (OSError, ValueError) as error:
         typer.echo(f"cannot listen on {host}:{port}: {error}", err=True)
