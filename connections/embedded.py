@@ -15,6 +15,7 @@ server whose users were all killed runs on until the next user leaves.
 import fcntl
 import hashlib
 import os
+import secrets
 import shlex
 import shutil
 import tempfile
@@ -203,10 +204,14 @@ class EmbeddedPostgres:
             time.sleep(0.2)
 
     def _initialise(self, programs: "Programs") -> None:
-        """Make the data directory aside and put it in place whole, so that a kill leaves none."""
-        fresh = self.directory / "data.new"
-        shutil.rmtree(fresh, ignore_errors=True)
+        """Make the data directory aside and put it in place whole, so that a kill leaves none.
+
+        Under a name of its own: the initdb of a killed process may still be at work.
+        """
+        for leftover in self.directory.glob("data.new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         shutil.rmtree(self.data, ignore_errors=True)  # without PG_VERSION: an interrupted copy
+        fresh = self.directory / f"data.new-{secrets.token_hex(4)}"
         fresh.mkdir(mode=0o700)
         programs.own(fresh)
         failure = programs.run(
@@ -301,4 +306,9 @@ def _is_zombie(pid: int) -> bool:
 
 
 def _open_lock_file(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError:
+        raise DatabaseError(
+            f"{path} belongs to another user. Run as the user who made it, or set DASHTRAY_HOME."
+        ) from None

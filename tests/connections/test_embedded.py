@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -180,11 +181,26 @@ def test_a_stale_pid_that_another_process_has_now_does_not_block(directory: Path
 
 
 def test_an_interrupted_initialisation_is_repeated(directory: Path) -> None:
-    for name in ("data", "data.new"):
+    for name in ("data", "data.new-1"):
         (directory / name / "base").mkdir(parents=True)
     with embedded(directory):
         assert query(directory, "SELECT 1") == 1
-    assert not (directory / "data.new").exists()
+    assert list(directory.glob("data.new*")) == []
+
+
+@pytest.mark.parametrize("seen", ["data.new-*/base", "data", "data/postmaster.pid"])
+def test_a_kill_while_it_is_made_or_started_does_not_matter(
+    directory: Path, start_user: Callable[[], subprocess.Popen[str]], seen: str
+) -> None:
+    user = start_user()
+    while not list(directory.glob(seen)):
+        assert user.poll() is None
+        time.sleep(0.001)
+    user.kill()
+    user.wait()
+    with embedded(directory):
+        assert query(directory, "SELECT 1") == 1
+    assert postmaster(directory) is None
 
 
 def test_a_deep_home_gets_a_short_private_socket(tmp_path: Path) -> None:
