@@ -181,7 +181,6 @@ class EmbeddedPostgres:
         if not (self.data / "PG_VERSION").exists():
             self._initialise(programs)
         self._make_socket_dir(programs)
-        self._remove_stale_files()
         options = [f"-k {shlex.quote(str(self.socket_dir))}"]
         if not self._durable:
             options.append("-c fsync=off -c synchronous_commit=off -c full_page_writes=off")
@@ -189,17 +188,19 @@ class EmbeddedPostgres:
         programs.own(self.log)
         deadline = time.monotonic() + START_TIMEOUT
         while True:
+            self._remove_stale_files()
+            logged = self.log.stat().st_size
             failure = programs.run(
                 "pg_ctl", "start", "--wait", "--silent", f"--timeout={START_TIMEOUT:.0f}",
                 f"--pgdata={self.data}", f"--log={self.log}", f"--options={' '.join(options)}",
             )  # fmt: skip
             if self._answers():
                 return
-            # Backends of a killed server may need a moment to notice and let go.
-            if time.monotonic() > deadline or not self._killed_server_lingers():
+            reason = self._logged_reason(logged)
+            if time.monotonic() > deadline or not self._may_pass(reason):
                 raise DatabaseError(
                     f"The embedded Postgres in {self.directory} does not start: "
-                    f"{self._last_log_line() or failure}. See {self.log}."
+                    f"{reason or failure}. See {self.log}."
                 )
             time.sleep(0.2)
 
@@ -268,14 +269,13 @@ class EmbeddedPostgres:
         except psutil.AccessDenied:
             return True  # cannot tell: leave the decision to the server
 
-    def _killed_server_lingers(self) -> bool:
-        line = self._last_log_line()
-        return (
-            "pre-existing shared memory block" in line
-            or "starting up" in line
-            or "shutting down" in line
-            or self._postmaster_runs()
-        )
+    def _may_pass(self, reason: str) -> bool:
+        """Whether a failed start is worth repeating: a former server is on its way out, or in.
+
+        A killed one leaves its pid file, and its backends need a moment to notice and let go.
+        """
+        passing = ("lock file", "pre-existing shared memory block", "starting up", "shutting down")
+        return any(words in reason for words in passing) or self._postmaster_runs()
 
     def _postmaster_runs(self) -> bool:
         try:
@@ -284,12 +284,11 @@ class EmbeddedPostgres:
             return False
         return self._is_our_server(pid)
 
-    def _last_log_line(self) -> str:
-        """The last line of the server's log that says why it stopped."""
-        try:
-            lines = self.log.read_text(errors="replace").splitlines()[-20:]
-        except OSError:
-            return ""
+    def _logged_reason(self, offset: int) -> str:
+        """The last line after `offset` of the server's log that says why it stopped."""
+        with self.log.open(errors="replace") as file:
+            file.seek(offset)
+            lines = file.read().splitlines()
         telling = [line for line in lines if "FATAL" in line or "could not" in line]
         return telling[-1].split("FATAL:")[-1].strip() if telling else ""
 
