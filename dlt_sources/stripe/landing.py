@@ -8,6 +8,7 @@ memory does not grow with an account.
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -88,14 +89,19 @@ def tombstone(object_type: str, object_id: str) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Rows:
-    """Rows of one stream that are not a table yet."""
+    """Rows of one stream that are not a table yet.
+
+    The objects' texts lie one after the other in one buffer, as Arrow wants them. Held one by
+    one, allocated by dozens of threads, they would leave the heap several times their size.
+    """
 
     ids: list[str] = field(default_factory=list)
     created: list[int | None] = field(default_factory=list)
     read_at: list[int] = field(default_factory=list)
     read_order: list[int] = field(default_factory=list)
     deleted: list[bool] = field(default_factory=list)
-    objects: list[bytes] = field(default_factory=list)
+    texts: bytearray = field(default_factory=bytearray)
+    ends: array[int] = field(default_factory=lambda: array("i", [0]))
 
     def append(self, obj: dict[str, Any], read_at: int, read_order: int) -> int:
         """Add one reading; returns its size in bytes."""
@@ -105,7 +111,8 @@ class Rows:
         self.read_at.append(read_at)
         self.read_order.append(read_order)
         self.deleted.append(bool(obj.get("deleted")))
-        self.objects.append(text)
+        self.texts += text
+        self.ends.append(len(self.texts))
         return len(text)
 
     def to_table(self, account_id: str) -> pa.Table:
@@ -118,7 +125,9 @@ class Rows:
             pa.array(self.read_at, seconds).cast(READ_TIME),
             pa.array(self.read_order, pa.int64()),
             pa.array(self.deleted, pa.bool_()),
-            pa.array(self.objects, pa.binary()).cast(pa.string()),
+            pa.StringArray.from_buffers(
+                len(self.ids), pa.py_buffer(self.ends), pa.py_buffer(self.texts)
+            ),
         ]
         return pa.Table.from_arrays(columns, schema=OBJECT_SCHEMA)
 
