@@ -11,26 +11,24 @@ from fractions import Fraction
 
 from stripe_simulator.world.state import Coupon, Price
 
-_NO_DECIMALS = frozenset(
-    [
-        "bif",
-        "clp",
-        "djf",
-        "gnf",
-        "jpy",
-        "kmf",
-        "krw",
-        "mga",
-        "pyg",
-        "rwf",
-        "vnd",
-        "vuv",
-        "xaf",
-        "xof",
-        "xpf",
-    ]
-)
-_THREE_DECIMALS = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
+_NO_DECIMALS = {
+    "bif",
+    "clp",
+    "djf",
+    "gnf",
+    "jpy",
+    "kmf",
+    "krw",
+    "mga",
+    "pyg",
+    "rwf",
+    "vnd",
+    "vuv",
+    "xaf",
+    "xof",
+    "xpf",
+}
+_THREE_DECIMALS = {"bhd", "jod", "kwd", "omr", "tnd"}
 MONTHLY = {
     "year": Fraction(1, 12),
     "month": Fraction(1),
@@ -95,13 +93,17 @@ class Part:
     coupons: tuple[Coupon, ...] = ()
 
 
-def monthly_micro(parts: Sequence[Part], coupons: Sequence[Coupon]) -> dict[str, int]:
+def monthly_micro(
+    parts: Sequence[Part], coupons: Sequence[Coupon], tax_percent: Decimal = Decimal(0)
+) -> dict[str, int]:
     """MRR of each item after discounts, in millionths of a minor unit, rounded half-up once.
 
     Args:
         parts: The items in listed order, each with the live coupons of its own.
         coupons: Those of the subscription (or, if it has none, of the customer), in listed order.
+        tax_percent: The tax that the prices include.
     """
+    without_tax = 1 / (1 + Fraction(tax_percent) / 100)
     amounts = [period_amount(part.price, part.quantity) for part in parts]
     for place, part in enumerate(parts):
         for coupon in part.coupons:
@@ -111,7 +113,7 @@ def monthly_micro(parts: Sequence[Part], coupons: Sequence[Coupon]) -> dict[str,
     micros = {}
     for part, amount in zip(parts, amounts, strict=True):
         factor = MONTHLY[part.price.interval or "month"] / part.price.interval_count
-        value = max(Fraction(0), amount) * factor * MICRO
+        value = max(Fraction(0), amount) * without_tax * factor * MICRO
         micros[part.item] = (2 * value.numerator + value.denominator) // (2 * value.denominator)
     return micros
 

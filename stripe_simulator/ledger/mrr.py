@@ -7,6 +7,7 @@ and rates (`counts`), payments (`payments`).
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 from stripe_simulator.ledger.calendar import Calendar
 from stripe_simulator.ledger.money import Part, monthly_micro
@@ -41,9 +42,11 @@ class Replayed:
     started: int
     status: str = ""
     pause: str | None = None
+    tax_percent: Decimal = Decimal(0)
     items: dict[str, tuple[str, int | None]] = field(default_factory=dict)
     discounts: dict[str, Live] = field(default_factory=dict)
     was_active: bool = False
+    removed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,10 @@ class MrrHistory:
             subscription = self.subscriptions[decision.subscription]
             subscription.pause = decision.behavior
             return [subscription]
+        if isinstance(decision, log.TaxSet):
+            subscription = self.subscriptions[decision.subscription]
+            subscription.tax_percent = decision.percent
+            return [subscription]
         if isinstance(decision, log.ItemSet):
             subscription = self.subscriptions[decision.subscription]
             subscription.items[decision.item] = (decision.price, decision.quantity)
@@ -148,6 +155,7 @@ class MrrHistory:
         if isinstance(decision, log.ItemRemoved):
             subscription = self.subscriptions[decision.subscription]
             del subscription.items[decision.item]
+            subscription.removed.append(decision.item)
             return [subscription]
         if isinstance(decision, log.DiscountAttached):
             return self._attach(decision)
@@ -200,7 +208,9 @@ class MrrHistory:
         for subscription in touched.values():
             self.statuses.append((day, subscription, subscription.status))
             customers[subscription.customer] = None
-            for item, mrr in self._items(subscription).items():
+            removed = dict.fromkeys(subscription.removed, ZERO)
+            subscription.removed = []
+            for item, mrr in (removed | self._items(subscription)).items():
                 self.item_closings.append(
                     ItemClosing(
                         day,
@@ -283,4 +293,4 @@ class MrrHistory:
             for item, (price, quantity) in subscription.items.items()
         ]
         coupons = [live.coupon for live in whole if live.coupon.duration in durations]
-        return monthly_micro(parts, coupons)
+        return monthly_micro(parts, coupons, subscription.tax_percent)

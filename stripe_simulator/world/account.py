@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from stripe_simulator.store import ObjectStore
-from stripe_simulator.world import events
+from stripe_simulator.world import events, legacy
 from stripe_simulator.world.clock import DAY, Queue
 from stripe_simulator.world.ids import Ids, encode
 from stripe_simulator.world.log import Decision
@@ -20,6 +20,8 @@ from stripe_simulator.world.state import (
     Charge,
     Coupon,
     Customer,
+    Discount,
+    Intent,
     Price,
     Product,
     Shop,
@@ -43,6 +45,7 @@ class Account:
         name: str,
         rates: Rates,
         country: str = "US",
+        api_version: str = events.API_VERSION,
     ) -> None:
         """Open an account.
 
@@ -55,6 +58,7 @@ class Account:
             name: Shown to people.
             rates: The chances of its business.
             country: Two letters.
+            api_version: The shape of its events: the pinned version, or `legacy.VERSION`.
         """
         self.id = f"acct_1{encode(f'{seed}/account', 15)}"
         self.api_key_seed = encode(f"{seed}/key", 24)
@@ -65,6 +69,7 @@ class Account:
         self.timezone = timezone
         self.name = name
         self.country = country
+        self.api_version = api_version
         self.livemode = False
         self.rates = rates
         self.shop = Shop()
@@ -80,6 +85,10 @@ class Account:
         self.products: dict[str, Product] = {}
         self.prices: dict[str, Price] = {}
         self.coupons: dict[str, Coupon] = {}
+        self.discounts: dict[str, Discount] = {}
+        # Which invoice an intent pays, and which intent and charge an invoice was tried with.
+        self._invoices: dict[str, str] = {}
+        self._intents: dict[str, Intent] = {}
         self._dirty: dict[str, Any] = {}
         self._gone: list[tuple[str, str]] = []
         self._hidden: list[tuple[str, str]] = []
@@ -106,6 +115,26 @@ class Account:
             _, event_id = self._events.popleft()
             self.store.delete(self.id, "event", event_id)
 
+    # What refers to what --------------------------------------------------
+
+    def link(self, intent: Intent, invoice: str) -> None:
+        """Remember that the intent pays the invoice."""
+        self._invoices[intent.id] = invoice
+        self._intents[invoice] = intent
+
+    def invoice_of(self, intent: str | None) -> str | None:
+        """The invoice that an intent pays, if any."""
+        return None if intent is None else self._invoices.get(intent)
+
+    def collected_by(self, invoice: str) -> tuple[str | None, str | None]:
+        """The intent of an invoice and its newest charge."""
+        intent = self._intents.get(invoice)
+        return (None, None) if intent is None else (intent.id, intent.latest_charge)
+
+    def rendered_price(self, price: str) -> dict[str, Any]:
+        """A price as it is shown inside other objects."""
+        return events.view(render(self, self.prices[price]))
+
     # What Stripe shows ----------------------------------------------------
 
     def decide(self, decision: Decision) -> None:
@@ -116,7 +145,7 @@ class Account:
         """The object as events show it, to be compared later; None where no event can be seen."""
         if self.now < self._event_floor:
             return None
-        return events.view(render(self, thing))
+        return self._view(thing)
 
     def show(self, thing: Any, *event_types: str, before: dict[str, Any] | None = None) -> None:
         """Bring the object up to date in Stripe and announce it.
@@ -132,7 +161,7 @@ class Account:
         used = self.ids.skip("evt", len(event_types))
         if self.now < self._event_floor:
             return
-        payload = events.view(render(self, thing))
+        payload = self._view(thing)
         for number, event_type in enumerate(event_types, used + 1):
             event_id = self.ids.numbered("evt", number)
             tells = event_type.endswith(".updated") or event_type == "charge.refunded"
@@ -147,6 +176,11 @@ class Account:
         """Leave the object out of every list, though it answers by id."""
         self._hidden.append((kind_of(thing), thing.id))
 
+    def _view(self, thing: Any) -> dict[str, Any]:
+        """The object as this account's events carry it."""
+        shown = events.view(render(self, thing))
+        return shown if self.api_version == events.API_VERSION else legacy.view(self, shown)
+
     def _put_event(
         self,
         event_id: str,
@@ -155,7 +189,9 @@ class Account:
         before: dict[str, Any] | None,
     ) -> None:
         previous = events.difference(before, payload) if before is not None else None
-        event = events.build(event_id, event_type, self.now, payload, previous, self.livemode)
+        event = events.build(
+            event_id, event_type, self.now, payload, previous, self.livemode, self.api_version
+        )
         self.store.put(self.id, event)
         self._events.append((self.now, event_id))
 

@@ -131,6 +131,7 @@ def attach(
         None if subscription is None else subscription.id,
         None if item is None else item.id,
     )
+    account.discounts[discount.id] = discount
     coupon.redeemed += 1
     account.show(coupon)
     account.show(discount)

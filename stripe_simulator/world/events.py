@@ -49,6 +49,7 @@ def build(
     payload: dict[str, Any],
     previous: dict[str, Any] | None,
     livemode: bool,
+    api_version: str = API_VERSION,
 ) -> dict[str, Any]:
     """One event object.
 
@@ -59,6 +60,7 @@ def build(
         payload: The object after the change.
         previous: Former values, for ``….updated`` events.
         livemode: Whether real money is meant.
+        api_version: The version that the payload is shaped in.
     """
     data: dict[str, Any] = {"object": payload}
     if previous is not None:
@@ -66,7 +68,7 @@ def build(
     return {
         "id": event_id,
         "object": "event",
-        "api_version": API_VERSION,
+        "api_version": api_version,
         "created": created,
         "data": data,
         "livemode": livemode,

@@ -38,6 +38,8 @@ def open_intent(
         invoice=invoice,
         manual_capture=manual_capture,
     )
+    if invoice is not None:
+        account.link(intent, invoice)
     account.show(intent, "payment_intent.created")
     return intent
 
