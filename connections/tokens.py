@@ -126,12 +126,9 @@ class AccountAccess:
     def is_revocation(self, status: int, code: str | None) -> bool:
         """Whether an error answer to a call says that the access was withdrawn for good.
 
-        Call it for an answer that stands after `rejected`. A wrong key in the operator's own
-        environment is a failure that they can mend, never a revocation; nor is a 403 that names a
-        missing permission.
+        Call it for an answer that stands after `rejected`. A 403 that names a missing permission
+        is none.
         """
-        if self._kind is AuthKind.API_KEY_ENV:
-            return False
         if self._kind is AuthKind.CONNECT_OAUTH:
             # A 401 would be about the platform's own key, and so about every account.
             return status in {401, 403} and code == "account_invalid"

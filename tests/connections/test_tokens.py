@@ -231,7 +231,7 @@ def test_which_answers_are_revocations(
         for name in ("acct_key", "acct_app", "acct_con")
     }
     assert judged == {
-        "acct_key": [False, False, False, False],
+        "acct_key": [True, True, False, False],
         "acct_app": [True, True, False, False],
         "acct_con": [False, True, False, False],
     }
