@@ -59,7 +59,7 @@ class Simulator:
             options: The rest.
         """
         self._world = world
-        self._store = store
+        self.store = store
         self._clock = clock
         livemode = any(getattr(account, "livemode", False) for account in world.accounts)
         self.credentials = Credentials(clock, options.seed, livemode)
@@ -117,7 +117,7 @@ class Simulator:
 
     def delete_object(self, account_id: str, object_type: str, object_id: str) -> None:
         """Delete an object behind the world's back, as its owner might between two pages."""
-        self._store.delete(account_id, object_type, object_id)
+        self.store.delete(account_id, object_type, object_id)
 
     def revoke(self, account_id: str) -> None:
         """Let an account's owner take the platform's access away."""

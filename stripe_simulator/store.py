@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from stripe_simulator.wire.shapes import NESTED_LIMIT, SHAPES
+from stripe_simulator.wire.shapes import NESTED_LIMIT, SHAPES, Shape
 
 # The fields by which the wire filters lists; kept beside the bytes so that no filter has to parse.
 INDEXED_FIELDS: dict[str, tuple[str, ...]] = {
@@ -124,17 +124,28 @@ def is_irregular(obj: dict[str, Any]) -> bool:
     if kind == "event":
         carried = obj["data"].get("object") or {}
         return has_included(carried) or ("object" in carried and is_irregular(carried))
-    shape = SHAPES.get(kind)
-    for path in shape.embedded if shape is not None else ():
+    shape = SHAPES.get(kind, Shape())
+    if any(is_long(obj.get(path)) for path in shape.included):
+        return True
+    for path in shape.embedded:
         value = obj.get(path)
+        if is_long(value):
+            return True
         if isinstance(value, dict) and value.get("object") == "list":
             value = value["data"]
-            if len(value) > NESTED_LIMIT:
-                return True
         for element in value if isinstance(value, list) else (value,):
             if isinstance(element, dict) and (has_included(element) or is_irregular(element)):
                 return True
     return False
+
+
+def is_long(value: Any) -> bool:
+    """Whether a value is a list object with more elements than are sent."""
+    return (
+        isinstance(value, dict)
+        and value.get("object") == "list"
+        and len(value["data"]) > NESTED_LIMIT
+    )
 
 
 def has_included(obj: dict[str, Any]) -> bool:

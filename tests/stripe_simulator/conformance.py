@@ -17,7 +17,7 @@ from stripe_simulator.store import ObjectStore
 from stripe_simulator.wire.clock import VirtualClock
 from stripe_simulator.wire.endpoints import ENDPOINTS, Endpoint
 from stripe_simulator.wire.http import Request, Response
-from stripe_simulator.wire.shapes import SHAPES
+from stripe_simulator.wire.shapes import LISTS, NESTED_LIMIT, SHAPES
 from tests.stripe_simulator.description import faults
 
 START = 1_735_689_600
@@ -37,15 +37,38 @@ class Verdict:
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def judge(self, obj: dict[str, Any], label: str | None = None) -> None:
-        """Judge one object, and what an event carries."""
+        """Judge one object; one without a label was asked for without any expansion."""
         kind = label or str(obj.get("object"))
-        self.checked[kind] += 1
         wrong = faults(obj)
-        if wrong:
+        if label is None:
+            wrong += unasked(obj)
+        self.note(kind, f"{obj.get('id')}: {'; '.join(wrong)}" if wrong else None)
+
+    def note(self, kind: str, wrong: str | None) -> None:
+        """Count one judgement and keep the first examples of what was wrong."""
+        self.checked[kind] += 1
+        if wrong is not None:
             self.failed[kind] += 1
-            self.examples.setdefault(kind, [])
-            if len(self.examples[kind]) < 3:
-                self.examples[kind].append(f"{obj.get('id')}: {'; '.join(wrong)}")
+            examples = self.examples.setdefault(kind, [])
+            if len(examples) < 3:
+                examples.append(wrong)
+
+    def judge_list(self, path: str, objects: list[dict[str, Any]], stored: list[str]) -> None:
+        """Judge a list read page by page: everything once, newest first, nothing else.
+
+        Args:
+            path: The list's address.
+            objects: What the pages held, in their order.
+            stored: The ids that should be there, oldest first.
+        """
+        ids = [obj["id"] for obj in objects]
+        created = [obj["created"] for obj in objects]
+        wrong = []
+        if ids != stored[::-1]:
+            wrong.append(f"{len(ids)} ids listed, {len(set(ids))} different, {len(stored)} stored")
+        if created != sorted(created, reverse=True):
+            wrong.append("not newest first")
+        self.note("(list)", f"{path}: {'; '.join(wrong)}" if wrong else None)
 
     def table(self) -> str:
         """One line a type, and examples of what failed."""
@@ -99,6 +122,14 @@ def every(
         query = f"limit=100{extra}&starting_after={page['data'][-1]['id']}"
 
 
+def listed(simulator: Simulator, account_id: str, endpoint: Endpoint) -> list[str]:
+    """The ids that a list should hold, oldest first, straight from the store."""
+    if endpoint.path == "/v1/prices":
+        # Inline prices are in no list; the store keeps them apart.
+        return [entry.id for entry in simulator.store.shelf(account_id, "price").order]
+    return [obj["id"] for obj in simulator.store.scan(account_id, endpoint.object_type)]
+
+
 def expansions(object_type: str, depth: int) -> Iterator[str]:
     """Every path that can be expanded from a type, `depth` references deep."""
     shape = SHAPES.get(object_type)
@@ -116,16 +147,40 @@ def expansions(object_type: str, depth: int) -> Iterator[str]:
 
 def is_list(object_type: str, path: str) -> bool:
     """Whether an expansion has to say ``data`` after this property."""
-    from stripe_simulator.wire.shapes import LISTS
-
     return (object_type, path) in LISTS
 
 
-def sweep(simulator: Simulator, verdict: Verdict) -> None:
-    """Judge every object behind every endpoint, then a page of each with each expansion."""
+def unasked(value: Any, where: str = "") -> list[str]:
+    """What an unexpanded answer should not hold: fields only sent when expanded, long lists."""
+    if isinstance(value, list):
+        return [wrong for each in value for wrong in unasked(each, where)]
+    if not isinstance(value, dict):
+        return []
+    kind = value.get("object")
+    wrong = []
+    if isinstance(kind, str) and kind in SHAPES:
+        wrong = [f"{where}{name} unasked" for name in SHAPES[kind].included if name in value]
+    if kind == "list" and len(value["data"]) > NESTED_LIMIT:
+        wrong.append(f"{where}data holds {len(value['data'])}")
+    for name, inner in value.items():
+        if name != "metadata":
+            wrong += unasked(inner, f"{where}{name}.")
+    return wrong
+
+
+def sweep(simulator: Simulator, verdict: Verdict, only: frozenset[str] | None = None) -> None:
+    """Judge every object behind every endpoint, then a page of each with each expansion.
+
+    Args:
+        simulator: What is judged.
+        verdict: Collects the judgements.
+        only: The addresses of some endpoints; None for all.
+    """
     for account_id in [account.id for account in simulator.accounts]:
         verdict.judge(get(simulator, account_id, "/v1/account"))
         for endpoint in ENDPOINTS:
+            if only is not None and endpoint.path not in only:
+                continue
             if endpoint.kind == "list":
                 _sweep_list(simulator, account_id, endpoint, verdict)
             elif endpoint.kind in ("nested", "items"):
@@ -137,12 +192,12 @@ def _sweep_list(
 ) -> None:
     """Judge a list whole, then its first page expanded in every way."""
     extra = EXTRA.get(endpoint.path, "")
-    version = None
-    for obj in every(simulator, account_id, endpoint.path, extra):
+    everything = list(every(simulator, account_id, endpoint.path, extra))
+    verdict.judge_list(endpoint.path, everything, listed(simulator, account_id, endpoint))
+    for obj in everything:
         verdict.judge(obj)
-        version = obj.get("api_version")
         carried = obj.get("data", {}).get("object", {}) if obj["object"] == "event" else {}
-        if "object" in carried and version == simulator.api_version:
+        if "object" in carried and obj["api_version"] == simulator.api_version:
             verdict.judge(carried, f"event > {carried['object']}")
     for path in expansions(endpoint.object_type, 2):
         if path.count(".") < 3:

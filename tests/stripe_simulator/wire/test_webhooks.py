@@ -64,9 +64,7 @@ def test_the_sdk_accepts_the_signature_and_no_other_body(
     filled.put(ACME, handmade.event(77, NOW, "customer.created"))
     assert deliver(webhooks) == 1
     body, headers = receiver.got[0]
-    event = stripe.Webhook.construct_event(
-        body, headers["Stripe-Signature"], served.webhook_secret
-    )
+    event = stripe.Webhook.construct_event(body, headers["Stripe-Signature"], served.webhook_secret)
     assert event["id"] == "evt_77"
     assert event["account"] == ACME
     with pytest.raises(stripe.SignatureVerificationError):
