@@ -20,6 +20,10 @@ class BuildFailed(AssertionError):
     """A dbt command did not succeed; the message names the nodes and says why."""
 
 
+# Parsing the project costs more than building a small world, and depends on the vars alone.
+_MANIFESTS: dict[bytes, Any] = {}
+
+
 def dbt(warehouse: Path, *arguments: str, variables: Mapping[str, Any] | None = None) -> None:
     """Run one dbt command on a warehouse and let go of the file afterwards.
 
@@ -35,23 +39,29 @@ def dbt(warehouse: Path, *arguments: str, variables: Mapping[str, Any] | None = 
     from dbt.cli.main import dbtRunner
 
     os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
-    target = warehouse.parent / "target"
-    command = [
-        *arguments,
+    given = orjson.dumps(variables or {})
+    options = [
         "--project-dir",
         str(PROJECT),
         "--profiles-dir",
         str(PROJECT),
         "--target-path",
-        str(target),
+        str(warehouse.parent / "target"),
         "--log-path",
         str(warehouse.parent / "logs"),
+        "--log-level-file",
+        "none",
         "--quiet",
+        "--vars",
+        given.decode(),
     ]
-    if variables:
-        command += ["--vars", orjson.dumps(variables).decode()]
     try:
-        result = dbtRunner().invoke(command)
+        if given not in _MANIFESTS:
+            parsed = dbtRunner().invoke(["parse", "--no-partial-parse", *options])
+            if not parsed.success:
+                raise BuildFailed(str(parsed.exception))
+            _MANIFESTS[given] = parsed.result
+        result = dbtRunner(manifest=_MANIFESTS[given]).invoke([*arguments, *options])
     finally:
         DuckDBConnectionManager.close_all_connections()
     if result.success:

@@ -1,0 +1,381 @@
+"""What a subscription was at an instant, from `docs/metrics.md` §5 and §7.
+
+Belongs here: one question, `Timeline.at`, answered from versions, events, invoice lines and the
+present. Not here: amounts, days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from tests.oracle.money import Line, monthly
+from tests.oracle.readings import Object, Readings, before
+
+PAUSED = ("void", "mark_uncollectible")
+
+
+@dataclass
+class State:
+    """A subscription at an instant.
+
+    Attributes:
+        status: What counts: `trialing` within a trial.
+        mrr: Gross, default and net MRR of each item, millionths of a minor unit.
+    """
+
+    status: str
+    mrr: dict[str, tuple[int, int, int]]
+
+    @property
+    def active(self) -> bool:
+        """Whether the subscription counts as active."""
+        return self.status in ("active", "past_due")
+
+
+class Timeline:
+    """One subscription through time."""
+
+    def __init__(self, readings: Readings, subscription: str) -> None:
+        self.readings = readings
+        self.now: Object = readings.newest["subscriptions"][subscription]
+        self.events = readings.subscription_events(subscription)
+        self.versions = readings.versions[subscription]
+        self.invoices = sorted(
+            (
+                invoice
+                for invoice in readings.objects("invoices")
+                if _subscription_of(invoice) == subscription
+            ),
+            key=lambda invoice: invoice["created"],
+        )
+        self.customer_invoices = [
+            invoice
+            for invoice in readings.objects("invoices")
+            if invoice["customer"] == self.now["customer"]
+        ]
+        # Everything that says what the subscription was from a time on; an event beats the list
+        # that was read in the same second.
+        told = [(at, 0, version) for at, version in self.versions]
+        told += [(event["created"], 1, event["data"]["object"]) for event in self.events]
+        self.told = sorted(told, key=lambda entry: entry[:2])
+
+    @property
+    def start(self) -> int:
+        """When it began."""
+        return int(self.now["start_date"])
+
+    @property
+    def end(self) -> int | None:
+        """When it ended, if it has."""
+        ended = self.now.get("ended_at")
+        return None if ended is None else int(ended)
+
+    def first_active(self) -> int | None:
+        """Return the first moment as active, if there was one by now."""
+        moments = {self.start, *(entry[0] for entry in self.told)}
+        for shown in (self.now, *(entry[2] for entry in self.told)):
+            moments |= {at for at in (shown.get("trial_start"), shown.get("trial_end")) if at}
+        moments |= {
+            paid for i in self.invoices if (paid := i["status_transitions"]["paid_at"]) is not None
+        }
+        for at in sorted(moments):
+            state = self.at(at) if at <= self.readings.now else None
+            if state is not None and state.active:
+                return at
+        return None
+
+    def _object_at(self, at: int) -> tuple[Object, bool]:
+        """Return the subscription as it was, and whether only the present was held back."""
+        earlier = [entry for entry in self.told if entry[0] <= at]
+        if earlier:
+            return earlier[-1][2], False
+        if self.events and self.events[0]["created"] <= self.versions[0][0]:
+            former = before(self.events[0])
+            if former is None:
+                return self.events[0]["data"]["object"], False
+        else:
+            former = self.versions[0][1]
+        return former, at < self.readings.watched_from
+
+    def at(self, at: int) -> State | None:
+        """Return the state at an instant, or None before the start and from the end on."""
+        if at < self.start or (self.end is not None and at >= self.end):
+            return None
+        shown, held_back = self._object_at(at)
+        status = self._status(shown, held_back, at)
+        items = self._items(shown, held_back, at)
+        paused = (shown.get("pause_collection") or {}).get("behavior")
+        if status not in ("active", "past_due") or paused in PAUSED:
+            return State(status, {item: (0, 0, 0) for item, _, _, _ in items})
+        lines = [
+            Line(
+                self._price(price),
+                quantity,
+                self._coupons(discounts, at),
+                self._untaxed(item, price),
+            )
+            for item, price, quantity, discounts in items
+        ]
+        whole = self._coupons(self._own_discounts(shown, held_back, at), at)
+        if not whole:
+            whole = self._coupons(self._customer_discounts(at), at)
+        gross = monthly(lines, whole, ())
+        default = monthly(lines, whole, ("forever",))
+        net = monthly(lines, whole, ("forever", "once", "repeating"))
+        return State(
+            status,
+            {
+                item[0]: (g, d, n)
+                for item, g, d, n in zip(items, gross, default, net, strict=True)
+            },
+        )
+
+    def _status(self, shown: Object, held_back: bool, at: int) -> str:
+        begins, ends = shown.get("trial_start"), shown.get("trial_end")
+        if begins is not None and ends is not None and begins <= at < ends:
+            return "trialing"
+        status = str(shown["status"])
+        if held_back:
+            for invoice in self.invoices:
+                paid = invoice["status_transitions"]["paid_at"]
+                if (
+                    invoice["billing_reason"] == "subscription_create"
+                    and invoice["collection_method"] == "charge_automatically"
+                    and invoice["amount_due"] > 0
+                    and paid is not None
+                    and at < paid
+                ):
+                    return "incomplete"
+            if status in ("canceled", "past_due", "trialing"):
+                return "active"
+        elif status == "trialing" and any(
+            entry[0] > at and entry[2]["status"] in ("active", "past_due") for entry in self.told
+        ):
+            return "active"
+        # Whoever has not ended yet is not canceled yet.
+        return "active" if status == "canceled" else status
+
+    def _items(
+        self, shown: Object, held_back: bool, at: int
+    ) -> list[tuple[str, str, int | None, list[str]]]:
+        listed = {
+            item["id"]: (item["id"], item["price"]["id"], item.get("quantity"), _ids(item))
+            for item in shown["items"]["data"]
+        }
+        if not held_back:
+            return list(listed.values())
+        found = []
+        told = {key: lines for key, lines in self._item_lines.items() if key not in listed}
+        for item in shown["items"]["data"]:
+            added = item["created"] if item["created"] > self.now["created"] else self.start
+            if at >= added:
+                found.append(self._from_lines(listed[item["id"]], at))
+        for key, lines in told.items():
+            first = lines[0]
+            if _proration(first) and not _credit(first) and at < first["period"]["start"]:
+                continue
+            debits = {line["period"]["start"] for line in lines if not _credit(line)}
+            credits = {line["period"]["start"] for line in lines if _credit(line)} - debits
+            if credits and at >= max(credits):
+                continue
+            found.append(self._from_lines((key, _price_of(first), first["quantity"], []), at))
+        return found
+
+    @cached_property
+    def _item_lines(self) -> dict[str, list[Object]]:
+        """Return the licensed lines before the watched time, by item, in order."""
+        found: dict[str, list[Object]] = {}
+        for invoice in self.invoices:
+            for line in invoice["lines"]["data"]:
+                details = (line.get("parent") or {}).get("subscription_item_details") or {}
+                item = details.get("subscription_item")
+                if item is None or line["period"]["start"] >= self.readings.watched_from:
+                    continue
+                recurring = self._price(_price_of(line)).get("recurring") or {}
+                if recurring.get("usage_type") == "licensed":
+                    found.setdefault(item, []).append(line)
+        for lines in found.values():
+            # At one instant what was given back comes before what was charged.
+            lines.sort(key=lambda line: (line["period"]["start"], not _credit(line)))
+        return found
+
+    def _from_lines(
+        self, present: tuple[str, str, int | None, list[str]], at: int
+    ) -> tuple[str, str, int | None, list[str]]:
+        item, _, _, discounts = present
+        lines = self._item_lines.get(item, [])
+        started = [line for line in lines if line["period"]["start"] <= at]
+        if started and not _credit(started[-1]):
+            return item, _price_of(started[-1]), started[-1]["quantity"], discounts
+        if started:
+            return present
+        if lines:
+            return item, _price_of(lines[0]), lines[0]["quantity"], discounts
+        return present
+
+    def _price(self, price: str) -> Object:
+        known = self.readings.newest["prices"].get(price)
+        if known is not None:
+            return known
+        holders = [version for _, version in self.versions]
+        holders += [event["data"]["object"] for event in self.events]
+        for holder in holders:
+            for item in holder["items"]["data"]:
+                if item["price"]["id"] == price:
+                    return dict(item["price"])
+        raise KeyError(f"No reading shows the price {price}.")
+
+    def _untaxed(self, item: str, price: str) -> Fraction:
+        newest: Object | None = None
+        for invoice in self.invoices:
+            for line in invoice["lines"]["data"]:
+                details = (line.get("parent") or {}).get("subscription_item_details") or {}
+                if details.get("subscription_item") != item or _proration(line) or _credit(line):
+                    continue
+                if _price_of(line) != price or line["amount"] <= _discounted(line):
+                    continue
+                if newest is None or line["period"]["start"] >= newest["period"]["start"]:
+                    newest = line
+        if newest is None:
+            return Fraction(1)
+        tax = sum(
+            each["amount"]
+            for each in newest.get("taxes") or []
+            if each["tax_behavior"] == "inclusive"
+        )
+        return 1 - Fraction(tax, newest["amount"] - _discounted(newest))
+
+    def _own_discounts(self, shown: Object, held_back: bool, at: int) -> list[str]:
+        listed = _ids(shown)
+        if not held_back:
+            return listed
+        gone = [
+            discount
+            for discount in self.readings.discounts.values()
+            if discount.get("subscription") == self.now["id"]
+            and discount.get("subscription_item") is None
+            and discount["id"] not in listed
+            and not self._was_gone(discount, at)
+        ]
+        return [d["id"] for d in sorted(gone, key=lambda d: (d["start"], d["id"]))] + listed
+
+    def _customer_discounts(self, at: int) -> list[str]:
+        customer = self.now["customer"]
+        present = self.readings.newest["customers"].get(customer)
+        listed = [present["discount"]["id"]] if present and present.get("discount") else []
+        own = sorted(
+            (
+                discount
+                for discount in self.readings.discounts.values()
+                if discount["customer"] == customer
+                and discount.get("subscription") is None
+                and discount.get("subscription_item") is None
+            ),
+            key=lambda discount: (discount["start"], discount["id"]),
+        )
+        found = []
+        for place, discount in enumerate(own):
+            if discount["id"] in listed:
+                continue
+            if place + 1 < len(own) and at >= own[place + 1]["start"]:
+                continue
+            known_end = place + 1 < len(own) or self._known_end(discount) is not None
+            if not known_end and present and at >= self.readings.watched_from:
+                continue
+            if not self._was_gone(discount, at):
+                found.append(discount["id"])
+        return found + listed
+
+    def _carrying(self, discount: str) -> list[int]:
+        return [
+            invoice["created"]
+            for invoice in self.customer_invoices
+            if discount in _ids(invoice)
+            or any(
+                discount == each["discount"]
+                for line in invoice["lines"]["data"]
+                for each in line.get("discount_amounts") or []
+            )
+        ]
+
+    def _known_end(self, discount: Object) -> int | None:
+        ends = [] if discount.get("end") is None else [discount["end"]]
+        ends += [
+            event["created"]
+            for event in self.readings.events
+            if event["type"] == "customer.discount.deleted"
+            and event["data"]["object"]["id"] == discount["id"]
+        ]
+        carried = self._carrying(discount["id"])
+        if carried:
+            if self._coupon(discount)["duration"] == "once":
+                ends.append(min(carried))
+            of_customer = discount.get("subscription") is None
+            ends += [
+                invoice["created"]
+                for invoice in self.customer_invoices
+                if invoice["created"] > max(carried)
+                and (
+                    not _ids(invoice)
+                    if of_customer
+                    else _subscription_of(invoice) == discount["subscription"]
+                )
+            ]
+        return min(ends) if ends else None
+
+    def _was_gone(self, discount: Object, at: int) -> bool:
+        end = self._known_end(discount)
+        return end is not None and at >= end
+
+    def _coupon(self, discount: Object) -> Object:
+        source = (discount.get("source") or {}).get("coupon") or discount.get("coupon")
+        key = source["id"] if isinstance(source, dict) else source
+        return self.readings.newest["coupons"][key]
+
+    def _coupons(self, discounts: list[str], at: int) -> list[Object]:
+        """Return the coupons of those discounts that are live."""
+        found = []
+        for key in discounts:
+            discount = self.readings.discounts[key]
+            coupon = self._coupon(discount)
+            ends = [discount["end"]] if discount.get("end") is not None else []
+            if coupon["duration"] == "once":
+                ends += self._carrying(key)
+            if discount["start"] <= at and not (ends and at >= min(ends)):
+                found.append(coupon)
+        return found
+
+
+def _ids(holder: Any) -> list[str]:
+    listed = holder.get("discounts") or ([holder["discount"]] if holder.get("discount") else [])
+    return [item["id"] if isinstance(item, dict) else item for item in listed]
+
+
+def _subscription_of(invoice: Object) -> str | None:
+    details = (invoice.get("parent") or {}).get("subscription_details") or {}
+    found = details.get("subscription")
+    return None if found is None else str(found)
+
+
+def _details(line: Object) -> Object:
+    return (line.get("parent") or {}).get("subscription_item_details") or {}
+
+
+def _proration(line: Object) -> bool:
+    return bool(_details(line).get("proration"))
+
+
+def _credit(line: Object) -> bool:
+    credited = (_details(line).get("proration_details") or {}).get("credited_items")
+    return line["amount"] < 0 or credited is not None
+
+
+def _price_of(line: Object) -> str:
+    return str(line["pricing"]["price_details"]["price"])
+
+
+def _discounted(line: Object) -> int:
+    return sum(each["amount"] for each in line.get("discount_amounts") or [])

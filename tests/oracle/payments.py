@@ -1,0 +1,147 @@
+"""Attempts, payments and revenue by day, from `docs/metrics.md` §4 and §7.
+
+Belongs here: charges, refunds, disputes, invoices. Not here: subscriptions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from tests.oracle.money import exponent, major, ratio
+from tests.oracle.readings import Object, Readings
+
+Value = Decimal | int | None
+Key = tuple[dt.date, str]
+
+
+class Payments:
+    """The money of one account."""
+
+    def __init__(self, readings: Readings) -> None:
+        """Put every object on its days."""
+        self._readings = readings
+        self._sums: dict[Key, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._payers: dict[Key, set[str]] = defaultdict(set)
+        self._invoice_of: dict[str, str] = {}
+        for invoice in readings.objects("invoices"):
+            self._invoice(invoice)
+        attempts = [
+            charge
+            for charge in readings.objects("charges")
+            if (charge.get("outcome") or {}).get("type") != "invalid"
+        ]
+        for charge in attempts:
+            self._attempt(charge)
+        self._payments(attempts)
+        self._refunds()
+        for dispute in readings.objects("disputes"):
+            for moved in dispute["balance_transactions"]:
+                self._add(moved["created"], moved["currency"], "disputes", -moved["amount"])
+
+    def currencies(self) -> set[str]:
+        """Return every currency in which money moved."""
+        return {currency for _, currency in self._sums}
+
+    def _add(self, at: int, currency: str, what: str, amount: int = 1) -> None:
+        self._sums[self._readings.day(at), currency][what] += amount
+
+    def _invoice(self, invoice: Object) -> None:
+        currency, moments = invoice["currency"], invoice["status_transitions"]
+        if moments["finalized_at"] is not None and invoice["status"] not in ("draft", "void"):
+            self._add(
+                moments["finalized_at"], currency, "invoiced", invoice["total_excluding_tax"]
+            )
+        if invoice["amount_paid_off_stripe"] and moments["paid_at"] is not None:
+            self._add(
+                moments["paid_at"], currency, "elsewhere", invoice["amount_paid_off_stripe"]
+            )
+            day = self._readings.day(moments["paid_at"])
+            self._payers[day, currency].add(invoice["customer"])
+        for link in invoice["payments"]["data"]:
+            paid = link["payment"]
+            self._invoice_of[paid.get(paid["type"])] = invoice["id"]
+
+    def _attempt(self, charge: Object) -> None:
+        at, currency, outcome = charge["created"], charge["currency"], charge["status"]
+        self._add(at, currency, f"attempts_{outcome}")
+        if outcome == "failed":
+            self._add(at, currency, "failed_amount", charge["amount"])
+        if outcome == "succeeded" and charge["amount_captured"]:
+            self._add(at, currency, "gross", charge["amount_captured"])
+            if charge["customer"] is not None:
+                self._payers[self._readings.day(at), currency].add(charge["customer"])
+
+    def _payments(self, attempts: list[Object]) -> None:
+        owed: dict[Any, list[Object]] = defaultdict(list)
+        for charge in sorted(attempts, key=lambda item: item["created"]):
+            intent = charge["payment_intent"]
+            invoice = self._invoice_of.get(charge["id"]) or self._invoice_of.get(intent)
+            owed[invoice or intent or charge["id"]].append(charge)
+        for thing, charges in owed.items():
+            at, currency = charges[0]["created"], charges[0]["currency"]
+            outcomes = [charge["status"] for charge in charges]
+            invoice_object = self._readings.newest["invoices"].get(thing, {})
+            if "succeeded" in outcomes:
+                self._add(at, currency, "paid")
+            elif (
+                invoice_object.get("status") == "paid"
+                and invoice_object["amount_paid_off_stripe"] > 0
+            ):
+                continue
+            elif "pending" in outcomes:
+                self._add(at, currency, "pending")
+                self._add(at, currency, "unrecovered", int("failed" in outcomes))
+            else:
+                self._add(at, currency, "lost")
+                self._add(at, currency, "unrecovered")
+
+    def _refunds(self) -> None:
+        by_charge: dict[Any, list[Object]] = defaultdict(list)
+        for refund in self._readings.objects("refunds"):
+            if refund["status"] in ("succeeded", "pending", "requires_action"):
+                by_charge[refund["charge"] or refund["id"]].append(refund)
+        for charge_id, refunds in by_charge.items():
+            charge = self._readings.newest["charges"].get(charge_id)
+            # What was never captured can only be let go.
+            free = charge["amount"] - charge["amount_captured"] if charge else 0
+            for refund in sorted(refunds, key=lambda item: (item["created"], item["id"])):
+                released = min(free, refund["amount"])
+                free -= released
+                self._add(
+                    refund["created"], refund["currency"], "refunds", refund["amount"] - released
+                )
+
+    def numbers(self, day: dt.date, currency: str, first_day: dt.date) -> dict[str, Value]:
+        """Return the columns of one day."""
+        sums = self._sums.get((day, currency)) or defaultdict(int)
+        won, failed = sums["attempts_succeeded"], sums["attempts_failed"]
+        collected, payers = 0, set()
+        for (on, of), amounts in self._sums.items():
+            if of == currency and first_day <= on <= day:
+                collected += amounts["gross"] + amounts["elsewhere"]
+                collected -= amounts["refunds"] + amounts["disputes"]
+        for (on, of), who in self._payers.items():
+            if of == currency and first_day <= on <= day:
+                payers |= who
+        return {
+            "realised_revenue_per_customer": ratio(
+                Fraction(collected, 10 ** exponent(currency)), len(payers)
+            ),
+            "payment_success_rate": ratio(sums["paid"], sums["paid"] + sums["lost"]),
+            "attempt_success_rate": ratio(won, won + failed),
+            "succeeded_payments": sums["paid"],
+            "pending_payments": sums["pending"],
+            "transaction_count": won,
+            "failed_payments": failed,
+            "failed_amount": major(sums["failed_amount"], currency),
+            "failed_payments_unrecovered": sums["unrecovered"],
+            "gross_revenue": major(sums["gross"], currency),
+            "refunds": major(sums["refunds"], currency),
+            "disputes": major(sums["disputes"], currency),
+            "net_revenue": major(sums["gross"] - sums["refunds"] - sums["disputes"], currency),
+            "invoiced_revenue": major(sums["invoiced"], currency),
+        }
