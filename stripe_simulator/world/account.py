@@ -86,6 +86,10 @@ class Account:
         self.prices: dict[str, Price] = {}
         self.coupons: dict[str, Coupon] = {}
         self.discounts: dict[str, Discount] = {}
+        self.charges: dict[str, Charge] = {}
+        # For plays: what they share, and how often each was staged.
+        self.props: dict[tuple[Any, ...], Any] = {}
+        self.staged: dict[str, int] = {}
         # Which invoice an intent pays, and which intent and charge an invoice was tried with.
         self._invoices: dict[str, str] = {}
         self._intents: dict[str, Intent] = {}

@@ -72,6 +72,7 @@ def attempt(account: Account, intent: Intent, outcome: str) -> Charge:
         last4="4242" if customer is None else customer.last4,
         method="us_bank_account" if status == "pending" else "card",
     )
+    account.charges[charge.id] = charge
     intent.latest_charge = charge.id
     if charge.outcome_type != "invalid":
         account.decide(

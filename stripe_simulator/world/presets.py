@@ -8,12 +8,38 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Profile:
+    """Where an account is at home."""
+
+    currency: str = "usd"
+    timezone: str | None = "Etc/UTC"
+    country: str = "US"
+    # The API version of its events: the pinned one, or `legacy.VERSION`.
+    api_version: str = "2026-05-27.dahlia"
+
+
+PROFILES = (
+    Profile(),
+    Profile("eur", "Europe/Berlin", "DE"),
+    Profile("jpy", "Asia/Tokyo", "JP"),
+    Profile("kwd", "Asia/Kuwait", "KW"),
+    Profile("isk", "Atlantic/Reykjavik", "IS"),
+    Profile("usd", "America/New_York", "US", "2020-08-27"),
+    Profile("inr", "Asia/Kolkata", "IN"),
+    Profile("nzd", "Pacific/Auckland", "NZ"),
+)
+
+
+@dataclass(frozen=True)
 class Rates:
     """Chances and sizes of one account's business. Chances are per event unless said otherwise."""
 
     accounts: int = 1
-    currency: str = "usd"
-    timezone: str | None = "Etc/UTC"
+    # One account after another takes its turn in this list.
+    profiles: tuple[Profile, ...] = (Profile(),)
+    # Days between two stagings of an edge case; 0 stages none.
+    case_days: int = 0
+    cases: tuple[str, ...] = ()
     customers_per_day: float = 3.75
     trial: float = 0.25
     trial_without_card: float = 0.2
@@ -45,23 +71,29 @@ class Rates:
     dispute: float = 0.003
 
 
+_LIVELY = Rates(
+    customers_per_day=0.08,
+    trial=0.4,
+    upgrade=0.06,
+    downgrade=0.05,
+    quantity_change=0.08,
+    retention_offer=0.05,
+    cancel_at_period_end=0.04,
+    cancel_now=0.02,
+    failure=0.12,
+    reactivation=0.6,
+    deletion=0.15,
+    refund=0.08,
+    dispute=0.05,
+)
+
 PRESETS: dict[str, Rates] = {
     "demo": Rates(),
-    "tiny": Rates(
-        customers_per_day=0.08,
-        trial=0.4,
-        upgrade=0.06,
-        downgrade=0.05,
-        quantity_change=0.08,
-        retention_offer=0.05,
-        cancel_at_period_end=0.04,
-        cancel_now=0.02,
-        failure=0.12,
-        reactivation=0.6,
-        deletion=0.15,
-        refund=0.08,
-        dispute=0.05,
+    "tiny": _LIVELY,
+    "every-case": Rates(
+        accounts=8, profiles=PROFILES, customers_per_day=0, case_days=60, failure=0, failure_again=0
     ),
+    "many-accounts": replace(_LIVELY, accounts=20, profiles=PROFILES),
 }
 
 
@@ -71,6 +103,9 @@ def rates(preset: str, overrides: dict[str, Any]) -> Rates:
     Raises:
         ValueError: If the preset or a rate does not exist.
     """
+    name, _, count = preset.partition(" ")
+    if name == "many-accounts" and count.isdigit():
+        return rates(name, {"accounts": int(count)} | overrides)
     if preset not in PRESETS:
         raise ValueError(f"There is no preset {preset!r}. Known: {', '.join(sorted(PRESETS))}.")
     unknown = overrides.keys() - PRESETS[preset].__dataclass_fields__.keys()

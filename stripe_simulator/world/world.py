@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from stripe_simulator.store import ObjectStore
-from stripe_simulator.world import customers
+from stripe_simulator.world import cases, customers
 from stripe_simulator.world.account import Account
 from stripe_simulator.world.presets import rates
 
@@ -86,15 +86,21 @@ def build_world(
     chosen = rates(preset, params)
     accounts = []
     for number in range(1, chosen.accounts + 1):
+        profile = chosen.profiles[(number - 1) % len(chosen.profiles)]
         account = Account(
             store,
             f"{preset}/{seed}/{number}",
             start,
-            default_currency=chosen.currency,
-            timezone=chosen.timezone,
+            default_currency=profile.currency,
+            timezone=profile.timezone,
+            country=profile.country,
+            api_version=profile.api_version,
             name=f"Simulated {preset.title()} {number}",
             rates=chosen,
         )
-        account.schedule(start, customers.open_shop)
+        if chosen.customers_per_day:
+            account.schedule(start, customers.open_shop)
+        if chosen.case_days:
+            cases.open_theatre(account, chosen.cases)
         accounts.append(account)
     return World(accounts, now)
