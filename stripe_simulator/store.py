@@ -11,47 +11,11 @@ type whose objects are too many even for that is attached as a `LazySequence` th
 demand.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-import orjson
-
-from stripe_simulator.wire.shapes import NESTED_LIMIT, SHAPES, Shape
-
-# The fields by which the wire filters lists; kept beside the bytes so that no filter has to parse.
-INDEXED_FIELDS: dict[str, tuple[str, ...]] = {
-    "balance_transaction": ("type", "currency", "source", "payout"),
-    "charge": ("customer", "payment_intent", "transfer_group"),
-    "credit_note": ("customer", "invoice", "customer_account"),
-    "customer": ("email", "test_clock"),
-    "dispute": ("charge", "payment_intent"),
-    "event": ("type", "pending_webhooks"),
-    "invoice": (
-        "customer",
-        "status",
-        "collection_method",
-        "subscription",
-        "due_date",
-        "customer_account",
-    ),
-    "invoice_payment": ("invoice", "status", "payment"),
-    "payment_intent": ("customer", "customer_account"),
-    "price": ("active", "currency", "product", "type", "lookup_key", "recurring"),
-    "product": ("active", "shippable", "url"),
-    "refund": ("charge", "payment_intent"),
-    "subscription": (
-        "customer",
-        "status",
-        "collection_method",
-        "prices",
-        "test_clock",
-        "automatic_tax",
-        "current_period_start",
-        "current_period_end",
-        "customer_account",
-    ),
-}
+from stripe_simulator.entries import Entry
 
 
 class LazySequence(Protocol):
@@ -73,85 +37,9 @@ class LazySequence(Protocol):
         """The whole current object at `index`."""
 
 
-class Entry:
-    """One stored object, as the bytes that the wire needs most often."""
-
-    __slots__ = ("created", "extras", "fields", "id", "irregular", "plain", "sequence")
-
-    def __init__(self, object_id: str, created: int, sequence: int) -> None:
-        self.id = object_id
-        self.created = created
-        self.sequence = sequence
-        # The object without `extras`: what an unexpanded answer holds, unless it is `irregular`.
-        self.plain = b""
-        # Top-level properties that are only sent when they are expanded.
-        self.extras: dict[str, bytes] | None = None
-        # Something deeper inside has to be left out or cut, so the wire must walk through it.
-        self.irregular = False
-        self.fields: tuple[Any, ...] = ()
-
-    def __lt__(self, other: "Entry") -> bool:
-        return (self.created, self.sequence) < (other.created, other.sequence)
-
-    def fill(self, obj: dict[str, Any]) -> None:
-        """Take a snapshot of the object's state."""
-        kind = obj["object"]
-        self.fields = indexed_values(kind, obj)
-        self.irregular = is_irregular(obj)
-        included = SHAPES[kind].included if kind in SHAPES else {}
-        extras = {name: packed(obj[name]) for name in included if name in obj}
-        if extras:
-            obj = {name: value for name, value in obj.items() if name not in extras}
-        self.extras = extras or None
-        self.plain = packed(obj)
-
-    def load(self) -> dict[str, Any]:
-        """The whole object as a fresh dict."""
-        loaded: dict[str, Any] = orjson.loads(self.plain)
-        for name, value in (self.extras or {}).items():
-            loaded[name] = orjson.loads(value)
-        return loaded
-
-
-def packed(value: Any) -> bytes:
-    """Serialised, and copied: orjson's buffer keeps the room it grew into, 650 MB over the demo."""
-    return bytes(bytearray(orjson.dumps(value)))
-
-
-def is_irregular(obj: dict[str, Any]) -> bool:
-    """Whether something beneath the top level is left out or cut when the object is sent."""
-    kind = obj["object"]
-    if kind == "event":
-        carried = obj["data"].get("object") or {}
-        return has_included(carried) or ("object" in carried and is_irregular(carried))
-    shape = SHAPES.get(kind, Shape())
-    if any(is_long(obj.get(path)) for path in shape.included):
-        return True
-    for path in shape.embedded:
-        value = obj.get(path)
-        if is_long(value):
-            return True
-        if isinstance(value, dict) and value.get("object") == "list":
-            value = value["data"]
-        for element in value if isinstance(value, list) else (value,):
-            if isinstance(element, dict) and (has_included(element) or is_irregular(element)):
-                return True
-    return False
-
-
-def is_long(value: Any) -> bool:
-    """Whether a value is a list object with more elements than are sent."""
-    return (
-        isinstance(value, dict)
-        and value.get("object") == "list"
-        and len(value["data"]) > NESTED_LIMIT
-    )
-
-
-def has_included(obj: dict[str, Any]) -> bool:
-    """Whether an object bears a property that is only sent when expanded."""
-    shape = SHAPES.get(obj.get("object", ""))
-    return shape is not None and any(name in obj for name in shape.included)
+def _created(entry: Entry) -> int:
+    """Key for bisection by time."""
+    return entry.created
 
 
 class Shelf:
@@ -165,6 +53,8 @@ class Shelf:
         # Objects that answer by id and are in no list, such as inline prices.
         self.unlisted: dict[str, Entry] = {}
         self.lazy: LazySequence | None = None
+        # Objects of the lazy sequence that were put since.
+        self.overrides: dict[str, Entry] = {}
         # Grows with every change: whoever caches something about this shelf compares it.
         self.version = 0
 
@@ -172,6 +62,9 @@ class Shelf:
         """Store or replace one object; an object that was deleted comes back."""
         object_id = obj["id"]
         created = int(obj.get("created") or 0)
+        if self.lazy is not None and self.lazy.index(object_id) is not None:
+            self._override(object_id, created, sequence).fill(obj)
+            return
         entry = self.by_id.get(object_id)
         if entry is not None and entry.created != created and object_id not in self.unlisted:
             del self.order[bisect_left(self.order, entry)]
@@ -187,9 +80,72 @@ class Shelf:
         self.deleted.pop(object_id, None)
         self.version += 1
 
+    def _override(self, object_id: str, created: int, sequence: int) -> Entry:
+        """The entry that stands in for an object of the lazy sequence."""
+        self.version += 1
+        self.deleted.pop(object_id, None)
+        entry = self.overrides.get(object_id)
+        if entry is None:
+            entry = self.overrides[object_id] = Entry(object_id, created, sequence)
+        return entry
+
+    def find(self, object_id: str) -> Entry | None:
+        """The entry of an object that is not deleted."""
+        entry = self.by_id.get(object_id) or self.overrides.get(object_id)
+        if entry is None and self.lazy is not None and object_id not in self.deleted:
+            index = self.lazy.index(object_id)
+            if index is not None:
+                entry = self.at(index)
+        return entry
+
+    def __len__(self) -> int:
+        """How many places there are in creation order, those of deleted lazy objects included."""
+        return len(self.order) + (len(self.lazy) if self.lazy is not None else 0)
+
+    def at(self, position: int) -> Entry:
+        """The entry at a place in creation order; a lazy object is rendered for it."""
+        if self.lazy is None:
+            return self.order[position]
+        if position >= len(self.lazy):
+            return self.order[position - len(self.lazy)]
+        object_id = self.lazy.id(position)
+        entry = self.overrides.get(object_id)
+        if entry is None:
+            entry = Entry(object_id, self.lazy.created(position), 0)
+            entry.fill(self.lazy.render(position))
+        return entry
+
+    def first_at_or_after(self, seconds: int) -> int:
+        """The first place whose object was created at this moment or later."""
+        if self.lazy is None:
+            return bisect_left(self.order, seconds, key=_created)
+        before = bisect_left(range(len(self.lazy)), seconds, key=self.lazy.created)
+        if before < len(self.lazy):
+            return before
+        return before + bisect_left(self.order, seconds, key=_created)
+
+    def place_of(self, entry: Entry) -> int:
+        """The place of an entry, or the one where it would be if it were listed."""
+        if self.lazy is None:
+            return bisect_left(self.order, entry)
+        index = self.lazy.index(entry.id)
+        return len(self.lazy) + bisect_left(self.order, entry) if index is None else index
+
+    def place_after(self, entry: Entry) -> int:
+        """The first place behind an entry."""
+        if self.lazy is None:
+            return bisect_right(self.order, entry)
+        index = self.lazy.index(entry.id)
+        return len(self.lazy) + bisect_right(self.order, entry) if index is None else index + 1
+
+    def is_listed(self, entry: Entry) -> bool:
+        """Whether an entry is in the lists: a deleted lazy one keeps its place, but is not."""
+        return entry.id not in self.deleted
+
     def delete(self, object_id: str) -> None:
         """Take the object out of the lists and remember that it once was."""
         entry = self.by_id.pop(object_id, None)
+        self.overrides.pop(object_id, None)
         if self.unlisted.pop(object_id, None) is None and entry is not None:
             del self.order[bisect_left(self.order, entry)]
         # An event that is gone was never there; everything else leaves a tombstone.
@@ -204,28 +160,6 @@ class Shelf:
             del self.order[bisect_left(self.order, entry)]
             self.unlisted[object_id] = entry
             self.version += 1
-
-
-def indexed_values(object_type: str, obj: dict[str, Any]) -> tuple[Any, ...]:
-    """The values of `INDEXED_FIELDS` of one object, in that order."""
-    return tuple(_indexed_value(obj, field) for field in INDEXED_FIELDS.get(object_type, ()))
-
-
-def _indexed_value(obj: dict[str, Any], field: str) -> Any:
-    """One filterable value; some are not simply the property of that name."""
-    if field == "subscription":
-        parent = obj.get("parent") or {}
-        return (parent.get("subscription_details") or {}).get("subscription")
-    if field == "automatic_tax":
-        return (obj.get("automatic_tax") or {}).get("enabled")
-    if field in ("prices", "current_period_start", "current_period_end"):
-        items = (obj.get("items") or {}).get("data") or []
-        if field == "prices":
-            return [item["price"]["id"] for item in items if item.get("price")]
-        return [item.get(field) for item in items]
-    if field in ("recurring", "payment"):
-        return obj.get(field) or {}
-    return obj.get(field)
 
 
 class ObjectStore:
@@ -261,17 +195,11 @@ class ObjectStore:
     def get(self, account_id: str, object_type: str, object_id: str) -> dict[str, Any] | None:
         """The object, its tombstone when it was deleted, or None when it never existed."""
         shelf = self.shelf(account_id, object_type)
-        entry = shelf.by_id.get(object_id)
+        entry = shelf.find(object_id)
         if entry is not None:
             return entry.load()
         tombstone = shelf.deleted.get(object_id)
-        if tombstone is not None:
-            return dict(tombstone)
-        if shelf.lazy is not None:
-            index = shelf.lazy.index(object_id)
-            if index is not None:
-                return shelf.lazy.render(index)
-        return None
+        return None if tombstone is None else dict(tombstone)
 
     def exists(self, account_id: str, object_type: str, object_id: str) -> bool:
         """Whether the object exists or did before it was deleted."""
@@ -283,9 +211,9 @@ class ObjectStore:
     def scan(self, account_id: str, object_type: str) -> Iterable[dict[str, Any]]:
         """Every object of a type that is not deleted, oldest first; unlisted ones come last."""
         shelf = self.shelf(account_id, object_type)
-        yield from self._scan_lazy(shelf)
-        for entry in list(shelf.order):
-            if shelf.lazy is None or shelf.lazy.index(entry.id) is None:
+        for position in range(len(shelf)):
+            entry = shelf.at(position)
+            if shelf.is_listed(entry):
                 yield entry.load()
         for entry in list(shelf.unlisted.values()):
             yield entry.load()
@@ -310,15 +238,3 @@ class ObjectStore:
     def types(self, account_id: str) -> list[str]:
         """The types that this account has a shelf for, sorted."""
         return sorted(kind for account, kind in self._shelves if account == account_id)
-
-    @staticmethod
-    def _scan_lazy(shelf: Shelf) -> Iterator[dict[str, Any]]:
-        """The rendered objects, with overrides and deletions applied."""
-        if shelf.lazy is None:
-            return
-        for index in range(len(shelf.lazy)):
-            object_id = shelf.lazy.id(index)
-            if object_id in shelf.deleted:
-                continue
-            entry = shelf.by_id.get(object_id)
-            yield entry.load() if entry is not None else shelf.lazy.render(index)

@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from stripe_simulator.store import Entry, ObjectStore
+from stripe_simulator.entries import Entry
+from stripe_simulator.store import ObjectStore
 from stripe_simulator.wire import errors, lists, parameters
 from stripe_simulator.wire.auth import PLATFORM_ACCOUNT, Access, Credentials
 from stripe_simulator.wire.clock import VirtualClock
@@ -234,15 +235,11 @@ class StripeApi:
     ) -> bytes:
         """One object, or the tombstone of a deleted one."""
         shelf = self._store.shelf(account_id, endpoint.object_type)
-        entry = shelf.by_id.get(object_id)
+        entry = shelf.find(object_id)
         oldest = self._event_horizon(endpoint)
         if entry is not None and (oldest is None or entry.created >= oldest):
             return answer(entry, asked, self._lookup(account_id))
-        found = (
-            None
-            if entry is not None
-            else self._store.get(account_id, endpoint.object_type, object_id)
-        )
+        found = None if entry is not None else shelf.deleted.get(object_id)
         if found is None and endpoint.object_type == "subscription_item":
             found = self._find_item(account_id, object_id)
         if found is None:

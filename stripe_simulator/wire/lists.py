@@ -4,12 +4,12 @@ What belongs here: filters, cursors, limits. A page is found by bisection on the
 that the millionth page costs what the first one does.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from stripe_simulator.store import INDEXED_FIELDS, Entry, Shelf
+from stripe_simulator.entries import INDEXED_FIELDS, Entry
+from stripe_simulator.store import Shelf
 from stripe_simulator.wire import errors
 from stripe_simulator.wire.endpoints import NOUNS
 
@@ -65,28 +65,24 @@ def page(
     """
     limit = limit_of(parameters)
     check_cursors(parameters)
-    order = shelf.order
     low, high = parameters.get("created", (None, None))
     if oldest is not None:
         low = oldest if low is None else max(low, oldest)
-    first = 0 if low is None else bisect_left(order, low, key=_created)
-    last = len(order) if high is None else bisect_left(order, high, key=_created)
+    first = 0 if low is None else shelf.first_at_or_after(low)
+    last = len(shelf) if high is None else shelf.first_at_or_after(high)
     after = _cursor(shelf, parameters, "starting_after")
     before = _cursor(shelf, parameters, "ending_before")
     if after is not None:
-        last = min(last, bisect_left(order, after))
+        last = min(last, shelf.place_of(after))
     if before is not None:
-        first = max(first, bisect_right(order, before))
+        first = max(first, shelf.place_after(before))
     test = both(matcher(shelf.object_type, parameters), visible)
+    if shelf.lazy is not None:
+        test = both(shelf.is_listed, test)
     if before is not None:
-        entries, more = _collect(order, range(first, last), limit, test)
+        entries, more = _collect(shelf, range(first, last), limit, test)
         return entries[::-1], more
-    return _collect(order, range(last - 1, first - 1, -1), limit, test)
-
-
-def _created(entry: Entry) -> int:
-    """Key for bisection by time."""
-    return entry.created
+    return _collect(shelf, range(last - 1, first - 1, -1), limit, test)
 
 
 def _cursor(shelf: Shelf, parameters: Mapping[str, Any], name: str) -> Entry | None:
@@ -94,7 +90,7 @@ def _cursor(shelf: Shelf, parameters: Mapping[str, Any], name: str) -> Entry | N
     object_id = parameters.get(name)
     if object_id is None:
         return None
-    entry = shelf.by_id.get(object_id)
+    entry = shelf.find(object_id)
     if entry is None:
         noun = NOUNS.get(shelf.object_type, shelf.object_type)
         raise errors.resource_missing(noun, object_id, name, 400)
@@ -102,14 +98,14 @@ def _cursor(shelf: Shelf, parameters: Mapping[str, Any], name: str) -> Entry | N
 
 
 def _collect(
-    order: list[Entry], positions: range, limit: int, test: Test | None
+    shelf: Shelf, positions: range, limit: int, test: Test | None
 ) -> tuple[list[Entry], bool]:
     """The first `limit` matching entries along `positions`, and whether another one follows."""
     if test is None:
-        return [order[position] for position in positions[:limit]], len(positions) > limit
+        return [shelf.at(position) for position in positions[:limit]], len(positions) > limit
     found: list[Entry] = []
     for position in positions:
-        entry = order[position]
+        entry = shelf.at(position)
         if test(entry):
             if len(found) == limit:
                 return found, True

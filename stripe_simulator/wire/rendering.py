@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from stripe_simulator.store import Entry
+from stripe_simulator.entries import Entry
 from stripe_simulator.wire import errors
 from stripe_simulator.wire.shapes import (
     LISTS,

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from stripe_simulator.entries import Entry
 from stripe_simulator.server import Options, Simulator
-from stripe_simulator.store import Entry, ObjectStore
+from stripe_simulator.store import ObjectStore, Shelf
 from stripe_simulator.wire.clock import VirtualClock
 from tests.stripe_simulator.conformance import DAY, DAYS, START, Verdict, get, simulate, sweep
 from tests.stripe_simulator.description import faults
@@ -68,17 +69,17 @@ def test_an_object_that_is_wrong_is_caught(tiny: Simulator, name: str) -> None:
 
 
 def turned_round(
-    order: list[Entry], positions: range, limit: int, test: Any
+    shelf: Shelf, positions: range, limit: int, test: Any
 ) -> tuple[list[Entry], bool]:
     """The objects of a page, oldest first."""
-    return [order[position] for position in positions[:limit]][::-1], len(positions) > limit
+    return [shelf.at(position) for position in positions[:limit]][::-1], len(positions) > limit
 
 
 def no_next_page(
-    order: list[Entry], positions: range, limit: int, test: Any
+    shelf: Shelf, positions: range, limit: int, test: Any
 ) -> tuple[list[Entry], bool]:
     """A page that never says that another one follows."""
-    return [order[position] for position in positions[:limit]], False
+    return [shelf.at(position) for position in positions[:limit]], False
 
 
 def nothing_irregular(obj: dict[str, Any]) -> bool:
@@ -94,7 +95,7 @@ def no_has_more(nested: dict[str, Any], tree: Any, lookup: Any) -> dict[str, Any
 RULES: dict[str, tuple[str, Any]] = {
     "pages are newest first": ("wire.lists._collect", turned_round),
     "pages say that another one follows": ("wire.lists._collect", no_next_page),
-    "nested lists are cut at ten": ("store.is_irregular", nothing_irregular),
+    "nested lists are cut at ten": ("entries.is_irregular", nothing_irregular),
     "nested lists say whether there is more": ("wire.rendering.cut_list", no_has_more),
 }
 PATHS = frozenset({"/v1/charges", "/v1/invoices"})
