@@ -59,11 +59,15 @@ def connect_by_oauth(tier: str | None, port: int) -> dict[str, Any]:
         return as_row(connected.account)
 
 
-def disconnect(account_id: str) -> None:
-    """Deauthorise at Stripe and delete the tokens."""
+def disconnect(account_id: str) -> str | None:
+    """Deauthorise at Stripe and delete the tokens.
+
+    Returns:
+        What is left to do by hand at Stripe, if anything.
+    """
     settings = Settings.from_environment()
     with open_database(settings) as engine:
-        book.disconnect(engine, settings, account_id)
+        return book.disconnect(engine, settings, account_id).remark
 
 
 def set_tier(account_id: str, tier: str) -> None:

@@ -84,8 +84,10 @@ def disconnect(account: AccountArgument) -> None:
     """Withdraw our access at Stripe, delete the tokens, keep the data."""
     from console import account_commands
 
-    account_commands.disconnect(account)
+    remark = account_commands.disconnect(account)
     out.print(f"{account} is disconnected. Its data stay; its credentials are deleted.")
+    if remark:
+        out.print(remark)
 
 
 @app.command()

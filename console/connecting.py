@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from connections.accounts import Connected
 from connections.errors import DashtrayError
-from connections.oauth import begin_authorisation, finish_authorisation
+from connections.oauth import Authorisation, begin_authorisation, finish_authorisation
 from connections.settings import Settings
 from connections.vault import Vault
 from console.service import check_port
@@ -49,8 +49,7 @@ def connect_app(
     settings: Settings,
     vault: Vault,
     *,
-    tier: str | None,
-    redirect_uri: str,
+    authorisation: Authorisation,
     done: Callable[[Connected | DashtrayError], None],
 ) -> Starlette:
     """Make the web application that carries one person to Stripe and back.
@@ -59,15 +58,11 @@ def connect_app(
         engine: The `connections` database.
         settings: The deployment's settings.
         vault: Where the tokens are put.
-        tier: Tier of a new account.
-        redirect_uri: The callback's URL, as registered at Stripe.
+        authorisation: Where to send the person, and the cookie they must bring back.
         done: Told the outcome of each callback.
     """
 
     def start(request: Request) -> Response:
-        authorisation = begin_authorisation(
-            engine, settings, vault, redirect_uri=redirect_uri, tier=tier
-        )
         response = RedirectResponse(authorisation.url, status_code=303)
         response.set_cookie(
             COOKIE, authorisation.browser_nonce, httponly=True, samesite="lax", max_age=3600
@@ -120,26 +115,23 @@ def wait_for_connection(
         The connected account.
 
     Raises:
-        DashtrayError: The person denied, or the exchange failed; the message says which.
+        DashtrayError: A setting is missing, the person denied, or the exchange failed; the
+            message says which.
     """
     if port:
         check_port(HOST, port)
     outcomes: queue.Queue[Connected | DashtrayError] = queue.Queue()
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((HOST, port))
-    base = f"http://{HOST}:{listener.getsockname()[1]}"
-    app = connect_app(
-        engine,
-        settings,
-        vault,
-        tier=tier,
-        redirect_uri=base + CALLBACK_PATH,
-        done=outcomes.put,
-    )
-    with _serving(app, listener):
-        invite(base + START_PATH)
-        outcome = outcomes.get()
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        base = f"http://{HOST}:{listener.getsockname()[1]}"
+        authorisation = begin_authorisation(
+            engine, settings, vault, redirect_uri=base + CALLBACK_PATH, tier=tier
+        )
+        app = connect_app(engine, settings, vault, authorisation=authorisation, done=outcomes.put)
+        with _serving(app, listener):
+            invite(base + START_PATH)
+            outcome = outcomes.get()
     if isinstance(outcome, DashtrayError):
         raise outcome
     return outcome
@@ -159,7 +151,6 @@ def _serving(app: Starlette, listener: socket.socket) -> Iterator[None]:
         # uvicorn answers what it has begun before it ends, so the person sees the last page.
         server.should_exit = True
         thread.join(timeout=10)
-        listener.close()
 
 
 def _page(title: str, text: str, status: int = 200) -> HTMLResponse:

@@ -90,7 +90,7 @@ def _run_here(
     settings: Settings, database_url: str, engine: Engine, account_ids: Sequence[str]
 ) -> list[dict[str, Any]]:
     rows = []
-    for claim in _claims(engine, account_ids):
+    for claim in claim_requests(engine, account_ids=account_ids):
         with live_run(f"Syncing {len(claim.account_ids)} account(s)") as watch:
             result = sync_here(
                 settings,
@@ -108,11 +108,6 @@ def _run_here(
         if account_id not in served
     ]
     return rows
-
-
-def _claims(engine: Engine, account_ids: Sequence[str]) -> list[Claim]:
-    wanted = set(account_ids)
-    return [claim for claim in claim_requests(engine) if wanted & set(claim.account_ids)]
 
 
 def _outcomes(engine: Engine, claim: Claim, result: HereResult) -> list[dict[str, Any]]:

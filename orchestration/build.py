@@ -15,7 +15,7 @@ from orchestration.published import ACCOUNT_SYNC, build_published
 from orchestration.raw import raw_stripe
 from orchestration.resources import Accounts, Warehouse
 from orchestration.schedules import build_schedules
-from orchestration.sensors import sync_requests
+from orchestration.sensors import build_ended_run_sensors, sync_requests
 
 MARTS_GROUP = "marts"
 
@@ -40,7 +40,7 @@ def build_definitions(home: Path | None = None, **resources: Any) -> Definitions
         ],
         jobs=[sync_job],
         schedules=build_schedules(),
-        sensors=[sync_requests],
+        sensors=[sync_requests, *build_ended_run_sensors()],
         resources={"accounts": Accounts(), "warehouse": Warehouse(), **resources},
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from connections.models import RequestKind
 
 if TYPE_CHECKING:
-    from dagster._utils.error import SerializableErrorInfo
+    from dagster_shared.error import SerializableErrorInfo
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def run_sync(
 
     from orchestration.definitions import defs
     from orchestration.jobs import SYNC_JOB_NAME, sync_run_config, sync_run_tags
+    from orchestration.sensors import give_back
 
     with DagsterInstance.get() as instance:
         result = defs.resolve_job_def(SYNC_JOB_NAME).execute_in_process(
@@ -65,6 +66,7 @@ def run_sync(
         error = None
         if not result.success:
             error = _cause(failures[0].step_failure_data.error) if failures else "it did not end"
+            give_back(run_id, error)
         return RunOutcome(run_id=run_id, success=result.success, error=error)
 
 
