@@ -82,7 +82,7 @@ class Simulator:
             options.redirect_uris,
             options.app_permissions,
         )
-        self.webhooks = Webhooks(self.credentials, clock, self.webhook_secret, self.tick)
+        self.webhooks = Webhooks(store, self.credentials, clock, self.webhook_secret, self.tick)
         if options.webhook_url is not None:
             self.webhooks.target = Target(options.webhook_url)
         store.on_event = self.webhooks.offer

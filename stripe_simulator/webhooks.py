@@ -22,8 +22,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from stripe_simulator.store import ObjectStore
 from stripe_simulator.wire.auth import PLATFORM_CLIENT_ID, Credentials
 from stripe_simulator.wire.clock import VirtualClock
+from stripe_simulator.wire.related import Lookup, Related
 from stripe_simulator.wire.rendering import render
 
 MINUTE = 60
@@ -117,12 +119,14 @@ class Webhooks:
 
     def __init__(
         self,
+        store: ObjectStore,
         credentials: Credentials,
         clock: VirtualClock,
         secret: str,
         tick: Callable[[], None],
         send: Send = post,
     ) -> None:
+        self._store = store
         self._credentials = credentials
         self._clock = clock
         self._secret = secret
@@ -140,7 +144,8 @@ class Webhooks:
             return
         if not self._credentials.grants_access(account_id):
             return
-        payload = {**render(event, {}, lambda types, object_id: None), "account": account_id}
+        lookup = Lookup(self._store, Related(self._store), account_id)
+        payload = {**render(event, {}, lookup), "account": account_id}
         self._queue(payload)
 
     def deauthorized(self, account_id: str) -> None:

@@ -22,6 +22,7 @@ from stripe_simulator.wire.endpoints import ENDPOINTS, NOUNS, Endpoint
 from stripe_simulator.wire.faults import Effects, Fault, Faults, error_of, spoil
 from stripe_simulator.wire.http import Request, Response
 from stripe_simulator.wire.limits import Limiter
+from stripe_simulator.wire.related import Lookup, Related
 from stripe_simulator.wire.rendering import NO_EXPANSION, Expansion, answer, expansion, render
 
 API_VERSION = "2026-05-27.dahlia"
@@ -63,6 +64,7 @@ class StripeApi:
         effects: Effects,
     ) -> None:
         self._store = store
+        self._related = Related(store)
         self._credentials = credentials
         self._clock = clock
         # Lets the world catch up with the clock before a request looks at it.
@@ -218,17 +220,9 @@ class StripeApi:
         now = self._clock.now()
         return lambda entry: entry.created + late.seconds_of(entry.id) <= now
 
-    def _lookup(self, account_id: str) -> Callable[[tuple[str, ...], str], dict[str, Any] | None]:
+    def _lookup(self, account_id: str) -> Lookup:
         """How expansion finds the objects of one account."""
-
-        def lookup(object_types: tuple[str, ...], object_id: str) -> dict[str, Any] | None:
-            for object_type in object_types:
-                found = self._store.get(account_id, object_type, object_id)
-                if found is not None:
-                    return found
-            return None
-
-        return lookup
+        return Lookup(self._store, self._related, account_id)
 
     def _retrieve(
         self, account_id: str, endpoint: Endpoint, object_id: str, asked: Expansion
@@ -286,9 +280,10 @@ class StripeApi:
         if parent is None or parent.get("deleted"):
             noun = NOUNS.get(parent_type, parent_type)
             raise errors.resource_missing(noun, parent_id, parent_type, 404)
-        holder = parent.get(endpoint.parent_property or "") or {"data": []}
-        elements, has_more = lists.nested_page(holder["data"], endpoint.object_type, values)
         lookup = self._lookup(account_id)
+        name = endpoint.parent_property or ""
+        holder = parent.get(name) or lookup.list_of(parent, name) or {"data": []}
+        elements, has_more = lists.nested_page(holder["data"], endpoint.object_type, values)
         views = [orjson.dumps(render(element, asked.tree, lookup)) for element in elements]
         return envelope(request.path, has_more, views)
 

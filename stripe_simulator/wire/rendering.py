@@ -4,7 +4,6 @@ What belongs here: the walk over one stored object that follows ``shapes``, and 
 request expands only what can be expanded.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,6 +12,7 @@ import orjson
 
 from stripe_simulator.entries import Entry
 from stripe_simulator.wire import errors
+from stripe_simulator.wire.related import RELATIONS, Lookup
 from stripe_simulator.wire.shapes import (
     LISTS,
     MAX_EXPAND_DEPTH,
@@ -22,8 +22,6 @@ from stripe_simulator.wire.shapes import (
 )
 
 Tree = dict[str, Any]
-# Finds the object behind an id, given the types it may have.
-Lookup = Callable[[tuple[str, ...], str], dict[str, Any] | None]
 
 NOTHING = Shape()
 
@@ -96,11 +94,13 @@ class Expansion:
     tree: Tree
     # The asked-for top-level properties that are only sent when expanded, nothing within them.
     appended: tuple[str, ...]
+    # Whether a property has to be put together from other objects.
+    related: bool
     # How a property that has to be looked up would show in an object's bytes.
     marks: tuple[bytes, ...]
 
 
-NO_EXPANSION = Expansion({}, (), ())
+NO_EXPANSION = Expansion({}, (), False, ())
 
 
 @lru_cache(maxsize=1024)
@@ -109,6 +109,7 @@ def expansion(paths: tuple[str, ...], object_type: str, in_list: bool) -> Expans
     tree = expansion_tree(list(paths), object_type, in_list)
     included = SHAPES.get(object_type, NOTHING).included
     appended = tuple(name for name, branch in tree.items() if name in included and not branch)
+    related = any((object_type, name) in RELATIONS for name in tree)
     marks: list[bytes] = []
 
     def mark(branch: Tree) -> None:
@@ -117,7 +118,7 @@ def expansion(paths: tuple[str, ...], object_type: str, in_list: bool) -> Expans
             mark(deeper)
 
     mark({name: branch for name, branch in tree.items() if name not in appended})
-    return Expansion(tree, appended, tuple(marks))
+    return Expansion(tree, appended, related, tuple(marks))
 
 
 def answer(entry: Entry, asked: Expansion, lookup: Lookup) -> bytes:
@@ -131,9 +132,8 @@ def answer(entry: Entry, asked: Expansion, lookup: Lookup) -> bytes:
     if not asked.tree:
         return entry.plain
     extras = entry.extras or {}
-    if any(mark in entry.plain for mark in asked.marks) or any(
-        name in extras for name in asked.tree if name not in asked.appended
-    ):
+    nested = any(name in extras for name in asked.tree if name not in asked.appended)
+    if nested or asked.related or any(mark in entry.plain for mark in asked.marks):
         return orjson.dumps(_expand_regular(entry, extras, asked.tree, lookup))
     pieces = [
         b',"%b":%b' % (name.encode(), extras[name]) for name in asked.appended if name in extras
@@ -148,6 +148,7 @@ def _expand_regular(
     obj: dict[str, Any] = orjson.loads(entry.plain)
     shape = SHAPES.get(obj["object"], NOTHING)
     obj.update((name, orjson.loads(extras[name])) for name in tree if name in extras)
+    _add_related(obj, shape, tree, lookup)
     for key, branch in tree.items():
         if key in obj:
             obj[key] = _value(obj[key], shape, key, branch, lookup)
@@ -163,7 +164,19 @@ def render(obj: dict[str, Any], tree: Tree, lookup: Lookup) -> dict[str, Any]:
         lookup: Finds referenced objects of the same account.
     """
     shape = SHAPES.get(obj["object"], NOTHING)
+    if tree:
+        obj = dict(obj)
+        _add_related(obj, shape, tree, lookup)
     return _properties(obj, shape, "", tree, lookup)
+
+
+def _add_related(obj: dict[str, Any], shape: Shape, tree: Tree, lookup: Lookup) -> None:
+    """Put in the asked-for lists that are kept apart from the object."""
+    for name in tree:
+        if name in shape.included and name not in obj:
+            found = lookup.list_of(obj, name)
+            if found is not None:
+                obj[name] = found
 
 
 def _properties(
@@ -194,7 +207,7 @@ def _value(value: Any, shape: Shape, path: str, branch: Tree | None, lookup: Loo
     if isinstance(value, list):
         return [_value(element, shape, path, branch, lookup) for element in value]
     if isinstance(value, str) and branch is not None and path in shape.references:
-        target = lookup(shape.references[path], value)
+        target = lookup.find(shape.references[path], value)
         return value if target is None else render(target, branch, lookup)
     return value
 

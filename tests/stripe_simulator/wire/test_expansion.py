@@ -78,3 +78,34 @@ def test_an_expansion_never_changes_the_plain_answer() -> None:
     before = ask(SERVED, "/v1/invoices").body
     read("/v1/invoices?expand[]=data.payments&expand[]=data.discounts")
     assert ask(SERVED, "/v1/invoices").body == before
+
+
+def test_lists_that_belong_to_an_object_are_put_together() -> None:
+    filled = handmade.store()
+    for number in range(12):
+        filled.put(
+            handmade.ACME,
+            {
+                "id": f"re_{number}",
+                "object": "refund",
+                "created": handmade.NOW + number,
+                "charge": "ch_0001" if number else "ch_0002",
+            },
+        )
+    served = handmade.simulator(filled)
+
+    def get(path: str) -> Any:
+        return orjson.loads(ask(served, path).body)
+
+    assert "refunds" not in get("/v1/charges/ch_0001")
+    refunds = get("/v1/charges/ch_0001?expand[]=refunds")["refunds"]
+    assert [each["id"] for each in refunds["data"]] == [f"re_{n}" for n in range(11, 1, -1)]
+    assert refunds["has_more"] is True
+    assert refunds["url"] == "/v1/charges/ch_0001/refunds"
+    listed = get("/v1/charges?limit=100&created[lte]=1789999000&expand[]=data.refunds")["data"]
+    assert [each["id"] for each in listed[0]["refunds"]["data"]] == ["re_0"]
+    nested = get("/v1/charges/ch_0001/refunds?limit=100&starting_after=re_3")
+    assert [each["id"] for each in nested["data"]] == ["re_2", "re_1"]
+    customer = get("/v1/customers/cus_1?expand[]=subscriptions")
+    current = [each["id"] for each in customer["subscriptions"]["data"]]
+    assert current == ["sub_4", "sub_3", "sub_1"]
