@@ -13,7 +13,7 @@ from dagster import AssetSelection, PartitionKeyRange, define_asset_job, in_proc
 
 from connections.models import RequestKind
 from orchestration.extract import EXTRACT_STEP
-from orchestration.partitions import HISTORY_DAYS, first_import_range, today
+from orchestration.partitions import first_import_range, today
 from orchestration.published import ACCOUNT_SYNC
 
 SYNC_JOB_NAME = "sync"
@@ -25,7 +25,6 @@ _RANGE_END_TAG = "dagster/asset_partition_range_end"
 sync_job = define_asset_job(
     SYNC_JOB_NAME,
     selection=AssetSelection.all() - AssetSelection.assets(ACCOUNT_SYNC.key),
-    partitions_def=HISTORY_DAYS,
     description="Read Stripe, load, build the models, publish: for any number of accounts.",
     # One process per run: a process per step would start Python, dlt and dbt again and again.
     executor_def=in_process_executor,

@@ -1,0 +1,126 @@
+"""A deployment of its own per test: a home, a simulator, and the `dashtray` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from connections.settings import Settings
+from console.demo import simulator
+from console.demo.comparison import Comparison, compare
+from console.marts import Grain, read_metrics
+from orchestration.dbt_manifest import prepared_target
+
+HISTORY = timedelta(days=548)
+KEY_VARIABLE = "TEST_RESTRICTED_KEY"
+
+
+@pytest.fixture(scope="session")
+def prepared_dbt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The parsed dbt project, made once for all homes."""
+    return prepared_target(tmp_path_factory.mktemp("dbt-home")).parent
+
+
+@dataclass
+class Deployment:
+    """A home and the environment that commands run with."""
+
+    home: Path
+    environment: dict[str, str]
+
+    def dashtray(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "console.cli", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def must(self, *arguments: str) -> Any:
+        """Run a command with `--format json`; it must succeed; return what it printed."""
+        done = self.dashtray(*arguments, "--format", "json")
+        assert done.returncode == 0, done.stderr + done.stdout
+        return json.loads(done.stdout)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the commands see."""
+        return Settings.from_environment(self.environment)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Query the warehouse."""
+        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, prepared_dbt: Path) -> Deployment:
+    """An empty home that no setting of this machine reaches into."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copytree(prepared_dbt, home / "dbt")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DASHTRAY_", "STRIPE_", "DATABASE_URL"))
+    }
+    return Deployment(home, {**kept, "DASHTRAY_HOME": str(home), "COLUMNS": "200"})
+
+
+@pytest.fixture
+def stripe() -> Iterator[simulator.Simulator]:
+    """A simulator with the small world, its clock standing still at the present."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    start = (now - HISTORY).replace(hour=0, minute=0, second=0)
+    with simulator.running("tiny", start, now) as running:
+        yield running
+
+
+@pytest.fixture
+def connected(deployment: Deployment, stripe: simulator.Simulator) -> Deployment:
+    """A deployment whose one account is connected by a key, with no sync yet."""
+    deployment.environment |= stripe.environment()
+    deployment.environment[KEY_VARIABLE] = stripe.ready["accounts"][0]["api_key"]
+    deployment.must("connect", "--api-key-env", KEY_VARIABLE, "--tier", "scale")
+    return deployment
+
+
+def advance(stripe: simulator.Simulator, seconds: int) -> None:
+    """Move the simulator's clock."""
+    request = urllib.request.Request(
+        f"{stripe.url}/_simulator/advance",
+        data=json.dumps({"seconds": seconds}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=60).read()
+
+
+def request_counts(stripe: simulator.Simulator) -> dict[str, Any]:
+    """What the simulator was asked for so far."""
+    with urllib.request.urlopen(f"{stripe.url}/_simulator/requests", timeout=60) as answer:
+        counts: dict[str, Any] = json.load(answer)
+    return counts
+
+
+def compared(deployment: Deployment, stripe: simulator.Simulator) -> list[Comparison]:
+    """Every published number beside the ledger's."""
+    marts = deployment.settings.published_dir / "marts.duckdb"
+    _, rows = read_metrics(marts, Grain.day, stripe.account_id)
+    assert rows
+    first, last = min(row["day"] for row in rows), max(row["day"] for row in rows)
+    return list(compare(rows, stripe.truth(stripe.account_id, first, last)))

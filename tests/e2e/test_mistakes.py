@@ -1,0 +1,80 @@
+"""A person's mistakes: one clear line, exit code 1, nothing changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.conftest import Deployment
+
+pytestmark = pytest.mark.e2e
+
+#: Arguments, settings, and what the line must name.
+MISTAKES: list[tuple[list[str], dict[str, str], list[str]]] = [
+    (["connect", "--api-key-env", "NOPE"], {}, ["NOPE", "not set"]),
+    (["connect", "--api-key-env", "NOPE", "--tier", "gold"], {}, ["gold", "free, pro"]),
+    (["connect"], {}, ["--oauth", "--api-key-env"]),
+    (["connect", "--oauth", "--port", "0"], {}, ["STRIPE_CLIENT_ID"]),
+    (["tier", "acct_nobody", "pro"], {}, ["acct_nobody"]),
+    (["sync", "acct_nobody", "--here"], {}, ["acct_nobody"]),
+    (["sync", "--tier", "gold"], {}, ["gold", "free, pro"]),
+    (["sync"], {}, ["--tier", "--all"]),
+    (["disconnect", "acct_nobody"], {}, ["acct_nobody"]),
+    (["metrics"], {}, ["marts.duckdb", "dashtray sync"]),
+    (["metrics", "--account", "acct_nobody"], {}, ["acct_nobody"]),
+    (["demo", "--preset", "gigantic"], {}, ["gigantic", "tiny"]),
+    (["accounts"], {"DATABASE_URL": "postgresql://u:pw123@127.0.0.1:1/x"}, ["127.0.0.1:1/x"]),
+    (["accounts"], {"DATABASE_URL": "nonsense"}, ["DATABASE_URL"]),
+    (["accounts"], {"STRIPE_API_BASE": "http://stripe.example"}, ["https", "stripe.example"]),
+    (["accounts"], {"DASHTRAY_STRIPE_OAUTH": "magic"}, ["magic", "app, connect"]),
+    (["accounts"], {"DASHTRAY_HOME": "/proc/nowhere"}, ["/proc/nowhere"]),
+    (
+        ["connect", "--api-key-env", "A_KEY"],
+        {"A_KEY": "rk_test_canary123", "STRIPE_API_BASE": "http://127.0.0.1:9"},
+        ["127.0.0.1:9"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "named"), MISTAKES, ids=lambda value: str(value)[:40]
+)
+def test_a_mistake_is_one_clear_line(
+    deployment: Deployment, arguments: list[str], settings: dict[str, str], named: list[str]
+) -> None:
+    deployment.environment |= settings
+
+    done = deployment.dashtray(*arguments)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("Error: ")
+    for word in named:
+        assert word in lines[0]
+    for secret in ("pw123", "canary123"):
+        assert secret not in done.stderr
+
+
+def test_a_mistake_changes_nothing(deployment: Deployment) -> None:
+    before = deployment.must("accounts")
+
+    for arguments in (["connect", "--api-key-env", "NOPE"], ["sync", "acct_nobody", "--here"]):
+        assert deployment.dashtray(*arguments).returncode == 1
+
+    assert deployment.must("accounts") == before == []
+    assert not deployment.settings.warehouse_path.exists()
+
+
+def test_a_taken_port_stops_up_before_anything_starts(deployment: Deployment) -> None:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+        done = deployment.dashtray("up", "--port", port)
+
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert not deployment.settings.postgres_dir.exists()

@@ -1,0 +1,94 @@
+"""The whole way: connect, import, change, again; the numbers equal the ledger's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from console.demo.simulator import Simulator
+from tests.e2e.conftest import Deployment, advance, compared, request_counts
+
+pytestmark = pytest.mark.e2e
+
+DAY = 86_400
+#: One poll of the events feed tells that nothing happened.
+FEW_REQUESTS = 3
+
+
+def fingerprint_of_marts(deployment: Deployment) -> dict[str, Any]:
+    """A hash of each mart's rows, whatever their order."""
+    tables = deployment.rows(
+        "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
+    )
+    return {
+        table: deployment.rows(f"select count(*), bit_xor(hash(t)) from marts.{table} t")
+        for (table,) in tables
+    }
+
+
+def test_import_again_and_one_day_later(connected: Deployment, stripe: Simulator) -> None:
+    account = stripe.account_id
+
+    (first,) = connected.must("sync", account, "--here")
+    assert first["result"] == "ok"
+    assert first["rows"] > 0
+    assert [c for c in compared(connected, stripe) if not c.equal] == []
+
+    # Nothing has happened: few requests, no rows, the same marts.
+    before = fingerprint_of_marts(connected)
+    (again,) = connected.must("sync", account, "--here")
+    assert again["result"] == "ok"
+    assert again["requests"] <= FEW_REQUESTS
+    assert fingerprint_of_marts(connected) == before
+
+    # A day later the new day's numbers are right, and the old ones still are.
+    asked_before = sum(Counter(request_counts(stripe)["by_status"]).values())
+    advance(stripe, DAY)
+    (later,) = connected.must("sync", account, "--here")
+    assert later["result"] == "ok"
+    numbers = compared(connected, stripe)
+    assert [c for c in numbers if not c.equal] == []
+    assert len({c.day for c in numbers}) == 92
+    assert later["requests"] == sum(request_counts(stripe)["by_status"].values()) - asked_before
+    assert later["requests"] < first["requests"]
+
+
+def test_an_account_that_fails_is_named_and_its_cursor_stays(
+    connected: Deployment, stripe: Simulator
+) -> None:
+    account = stripe.account_id
+    connected.must("sync", account, "--here")
+    cursors = connected.rows("select max(events_cursor), count(*) from raw_stripe.syncs")
+
+    good_key = connected.environment["TEST_RESTRICTED_KEY"]
+    connected.environment["TEST_RESTRICTED_KEY"] = "rk_test_not_a_key"
+    failed = connected.dashtray("sync", account, "--here")
+    assert failed.returncode == 1
+    assert account in failed.stdout
+    assert "rk_test_not_a_key" not in failed.stdout + failed.stderr
+    (row,) = connected.must("accounts")
+    assert row["last_error"]
+    assert connected.rows("select max(events_cursor), count(*) from raw_stripe.syncs") == cursors
+
+    # A key of the operator's own that does not work is theirs to mend: nobody is disconnected.
+    assert row["status"] == "connected"
+    connected.environment["TEST_RESTRICTED_KEY"] = good_key
+    advance(stripe, DAY)
+    (mended,) = connected.must("sync", account, "--here")
+    assert mended["result"] == "ok"
+    assert [c for c in compared(connected, stripe) if not c.equal] == []
+
+
+def test_the_free_tier_has_three_manual_syncs_a_day(
+    connected: Deployment, stripe: Simulator
+) -> None:
+    account = stripe.account_id
+    connected.must("sync", account, "--here")
+    connected.dashtray("tier", account, "free")
+
+    answers = [connected.dashtray("sync", account) for _ in range(4)]
+
+    assert [answer.returncode for answer in answers] == [0, 0, 0, 1]
+    assert "next is possible at" in " ".join(answers[-1].stdout.split())

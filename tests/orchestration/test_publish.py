@@ -1,0 +1,96 @@
+"""Publishing, with real DuckDB files."""
+
+import struct
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.publish import PublishedTable, publish_marts
+
+#: The storage version that DuckDB 0.9 to 1.1 write, in the file's main header
+#: (https://duckdb.org/docs/internals/storage).
+OLDEST_SUPPORTED_STORAGE = 64
+
+
+def make_warehouse(path: Path, total: int) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema if not exists marts")
+        connection.execute(
+            "create or replace table marts.numbers as select * from range(?) t(n)", [total]
+        )
+        connection.execute("create schema if not exists staging")
+        connection.execute("create or replace table staging.secret as select 1 as n")
+
+
+def read_total(marts: Path) -> int:
+    with duckdb.connect(str(marts), read_only=True) as connection:
+        row = connection.execute("select count(*) from numbers").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def test_the_published_file_holds_the_marts_and_nothing_else(tmp_path: Path) -> None:
+    make_warehouse(tmp_path / "warehouse.duckdb", 7)
+
+    tables = publish_marts(tmp_path / "warehouse.duckdb", tmp_path / "published", "run-1")
+
+    assert tables == [PublishedTable("numbers", 7)]
+    with duckdb.connect(str(tmp_path / "published" / "marts.duckdb"), read_only=True) as connection:
+        names = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
+        run = connection.execute("select run_id from _published").fetchall()
+    assert names == [("_published",), ("numbers",)]
+    assert run == [("run-1",)]
+
+
+def test_old_drivers_can_open_it(tmp_path: Path) -> None:
+    make_warehouse(tmp_path / "warehouse.duckdb", 1)
+    publish_marts(tmp_path / "warehouse.duckdb", tmp_path / "published", "run-1")
+
+    header = (tmp_path / "published" / "marts.duckdb").read_bytes()[:32]
+
+    assert header[8:12] == b"DUCK"
+    assert struct.unpack_from("<Q", header, 12)[0] == OLDEST_SUPPORTED_STORAGE
+
+
+def test_an_open_reader_keeps_its_build_and_a_new_one_sees_the_next(tmp_path: Path) -> None:
+    warehouse, published = tmp_path / "warehouse.duckdb", tmp_path / "published"
+    make_warehouse(warehouse, 1)
+    publish_marts(warehouse, published, "run-1")
+
+    with duckdb.connect(str(published / "marts.duckdb"), read_only=True) as reader:
+        assert reader.execute("select count(*) from numbers").fetchone() == (1,)
+        make_warehouse(warehouse, 2)
+        publish_marts(warehouse, published, "run-2")
+        assert reader.execute("select count(*) from numbers").fetchone() == (1,)
+
+    assert read_total(published / "marts.duckdb") == 2
+
+
+def test_a_failed_publish_leaves_the_former_file(tmp_path: Path) -> None:
+    warehouse, published = tmp_path / "warehouse.duckdb", tmp_path / "published"
+    make_warehouse(warehouse, 3)
+    publish_marts(warehouse, published, "run-1")
+
+    with duckdb.connect(str(warehouse)) as connection:
+        # Fails in the middle of the copy, after `numbers` has been written aside.
+        connection.execute("create view marts.zz_broken as select 1 as n")
+        connection.execute("create table marts.zz_base as select 1 as n")
+        connection.execute("create or replace view marts.zz_broken as from marts.zz_base")
+        connection.execute("drop table marts.zz_base")
+    with pytest.raises(duckdb.Error):
+        publish_marts(warehouse, published, "run-2")
+
+    assert read_total(published / "marts.duckdb") == 3
+
+
+def test_what_a_killed_publish_left_aside_is_written_over(tmp_path: Path) -> None:
+    warehouse, published = tmp_path / "warehouse.duckdb", tmp_path / "published"
+    make_warehouse(warehouse, 4)
+    published.mkdir()
+    (published / ".marts.duckdb.new").write_bytes(b"half a file")
+
+    publish_marts(warehouse, published, "run-1")
+
+    assert read_total(published / "marts.duckdb") == 4
+    assert sorted(path.name for path in published.iterdir()) == ["marts.duckdb"]
