@@ -28,7 +28,7 @@ from dlt_sources.stripe.errors import (
 )
 from dlt_sources.stripe.events import LAG, OVERLAP, is_deletion, needs_recovery, touched_by
 from dlt_sources.stripe.first_import import DAY, history_start, import_lists
-from dlt_sources.stripe.landing import AccountLanding, sync_row, utc
+from dlt_sources.stripe.landing import AccountLanding, MemoryBudget, sync_row, utc
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Cursor, Mode, Progress, Status
 from dlt_sources.stripe.reader import AccountReader
 from dlt_sources.stripe.references import References, embedded_since, every_reference
@@ -54,7 +54,7 @@ class Shared:
     directory: Path
     pool: urllib3.PoolManager
     executor: Executor
-    memory_budget: int
+    budget: MemoryBudget
     report: Callable[[Progress], None]
     retries: Retries
 
@@ -127,7 +127,7 @@ class _Sync:
         self.landing = AccountLanding(
             task.account_id,
             shared.directory / task.account_id,
-            memory_budget=shared.memory_budget,
+            budget=shared.budget,
         )
         self.client = Client(
             shared.pool,
@@ -153,6 +153,7 @@ class _Sync:
         cursor = self.task.cursor
         start = self._first_import() if cursor is None else self._changes(cursor)
         assert self.now is not None  # noqa: S101 - both ways begin by taking T0
+        self.landing.finish()
         self._report_done()
         earlier = 0 if cursor is None else cursor.events_cursor
         return sync_row(

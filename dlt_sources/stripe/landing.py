@@ -142,14 +142,32 @@ def utc(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+class MemoryBudget:
+    """Bytes of rows that may wait in memory, over all accounts of a run."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> None:
+        """Count `size` bytes as waiting; a negative size gives them back."""
+        with self._lock:
+            self.used += size
+
+
+SPILL_AT_LEAST = 1024 * 1024
+"""Bytes below which an account that is being read is not asked to make room."""
+
+
 class AccountLanding:
     """The rows of one account while it is being read. Safe to use from many threads."""
 
-    def __init__(self, account_id: str, directory: Path, *, memory_budget: int) -> None:
+    def __init__(self, account_id: str, directory: Path, *, budget: MemoryBudget) -> None:
         self.account_id = account_id
         self.counts: dict[str, int] = {}
         self._directory = directory
-        self._budget = memory_budget
+        self._budget = budget
         self._lock = threading.Lock()
         self._rows: dict[str, Rows] = {}
         self._bytes = 0
@@ -161,12 +179,26 @@ class AccountLanding:
         """Land readings of `stream`; returns how many this account has of it now."""
         with self._lock:
             rows = self._rows.setdefault(stream, Rows())
+            size = 0
             for obj in objects:
-                self._bytes += rows.append(obj, read_at, read_order)
+                size += rows.append(obj, read_at, read_order)
                 self.counts[stream] = self.counts.get(stream, 0) + 1
-            if len(rows.ids) >= ROWS_PER_TABLE or self._bytes >= self._budget:
+            self._bytes += size
+            self._budget.take(size)
+            if len(rows.ids) >= ROWS_PER_TABLE or self._must_make_room():
                 self._spill()
             return self.counts.get(stream, 0)
+
+    def _must_make_room(self) -> bool:
+        """No account may take more than its part, nor all together more than there is."""
+        full = self._budget.used >= self._budget.limit and self._bytes >= SPILL_AT_LEAST
+        return full or self._bytes >= self._budget.limit // 4
+
+    def finish(self) -> None:
+        """Say that the account is read: its rows may wait long for those of the others."""
+        with self._lock:
+            if self._budget.used >= self._budget.limit // 2:
+                self._spill()
 
     def _spill(self) -> None:
         """Write all waiting rows to files: the budget is the account's, not the stream's."""
@@ -182,6 +214,7 @@ class AccountLanding:
                 writer.write_table(table)
             files.append(path)
         self._rows.clear()
+        self._budget.take(-self._bytes)
         self._bytes = 0
 
     def tables(self, stream: str) -> Iterator[pa.Table]:

@@ -18,18 +18,18 @@ from dlt.extract import DltResource
 
 from dlt_sources.stripe.account import AccountResult, Shared, sync_account
 from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries, new_pool
-from dlt_sources.stripe.landing import OBJECT_SCHEMA, ROWS_PER_TABLE, SYNC_SCHEMA
+from dlt_sources.stripe.landing import OBJECT_SCHEMA, ROWS_PER_TABLE, SYNC_SCHEMA, MemoryBudget
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Progress
 from dlt_sources.stripe.streams import STREAMS, SYNCS_TABLE
 
 REQUEST_THREADS = 64
 """Requests in flight in all; an account alone uses at most its own concurrency."""
 
-ACCOUNTS_AT_ONCE = 32
-"""Accounts read side by side; each holds rows in memory up to its share of `MEMORY`."""
+ACCOUNTS_AT_ONCE = 64
+"""Accounts read side by side; most of them only wait for one answer."""
 
 MEMORY = 128 * 1024 * 1024
-"""Bytes of rows that wait in memory, over all accounts being read."""
+"""Bytes of rows that wait in memory, over all accounts of a run."""
 
 OBJECT_COLUMNS: TTableSchemaColumns = {
     "created": {"data_type": "timestamp", "timezone": False},
@@ -107,7 +107,7 @@ class Reading:
                     directory=self._directory,
                     pool=pool,
                     executor=requests,
-                    memory_budget=MEMORY // max(4, accounts),
+                    budget=MemoryBudget(MEMORY),
                     report=one_at_a_time(self._on_progress),
                     retries=self._retries,
                 )
