@@ -12,9 +12,9 @@ from fractions import Fraction
 from typing import Any
 
 ZERO_DECIMALS = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split()
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
 )
-THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
+THREE_DECIMALS = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 MONTHS = {
     "year": Fraction(1, 12),
     "month": Fraction(1),

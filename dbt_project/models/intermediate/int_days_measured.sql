@@ -160,7 +160,8 @@ month_flows as (
         currency,
         day,
         {% for measure in mrr_flows -%}
-        cast(sum({{ measure }}) over month_before as hugeint) as {{ measure }}{{ "," if not loop.last }}
+        cast(sum({{ measure }}) over month_before as hugeint)
+            as {{ measure }}{{ "," if not loop.last }}
         {% endfor %}
     from flow_days
     window month_before as (

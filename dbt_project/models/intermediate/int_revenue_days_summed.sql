@@ -135,7 +135,8 @@ final as (
             'failed_amount', 'gross_revenue', 'refunds', 'disputes', 'invoiced_revenue',
             'paid_off_stripe'
         ] -%}
-        cast(coalesce(sum({{ measure }}), 0) as decimal(18, 3)) as {{ measure }}{{ "," if not loop.last }}
+        cast(coalesce(sum({{ measure }}), 0) as decimal(18, 3))
+            as {{ measure }}{{ "," if not loop.last }}
         {% endfor %}
     from flows
     group by account_id, currency, day

@@ -22,10 +22,10 @@ quantities as (
         item_states.quantity,
         case
             when prices.usage_type = 'metered' then 0
-            when prices.divide_by is null then coalesce(item_states.quantity, 1)
+            when prices.divide_by is null then coalesce(item_states.quantity, 0)
             when prices.divide_round = 'up'
-                then (coalesce(item_states.quantity, 1) + prices.divide_by - 1) // prices.divide_by
-            else coalesce(item_states.quantity, 1) // prices.divide_by
+                then (coalesce(item_states.quantity, 0) + prices.divide_by - 1) // prices.divide_by
+            else coalesce(item_states.quantity, 0) // prices.divide_by
         end as units,
         prices.usage_type,
         prices.billing_scheme,

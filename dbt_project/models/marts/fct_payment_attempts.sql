@@ -72,8 +72,9 @@ final as (
         is_captured,
         is_disputed,
         {{ major('amount_minor', 'currency') }} as amount,
-        {{ major("case when status = 'succeeded' then amount_captured_minor else 0 end", 'currency') }}
-            as captured_amount
+        {{ major(
+            "case when status = 'succeeded' then amount_captured_minor else 0 end", 'currency'
+        ) }} as captured_amount
     from linked
 )
 

@@ -42,7 +42,7 @@ final as (
         grouped.failed_attempts,
         case
             when grouped.is_succeeded then 'succeeded'
-            when coalesce(invoices.status = 'paid' and invoices.amount_paid_off_stripe_minor > 0, false)
+            when invoices.status = 'paid' and invoices.amount_paid_off_stripe_minor > 0
                 then 'paid_off_stripe'
             when grouped.is_pending then 'pending'
             else 'failed'

@@ -49,7 +49,9 @@ final as (
         subscriptions.cancel_at_period_end,
         subscriptions.ended_at,
         coalesce(current_mrr.items, 0) as items,
-        {{ major_of_micros('cast(coalesce(current_mrr.mrr_micros, 0) as hugeint)', 'subscriptions.currency') }} as mrr
+        {{ major_of_micros(
+            'cast(coalesce(current_mrr.mrr_micros, 0) as hugeint)', 'subscriptions.currency'
+        ) }} as mrr
     from subscriptions
     left join activity
         on

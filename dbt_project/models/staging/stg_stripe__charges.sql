@@ -28,7 +28,9 @@ parsed as (
                 "amount_refunded": "BIGINT", "captured": "BOOLEAN", "disputed": "BOOLEAN",
                 "payment_intent": "VARCHAR", "invoice": "VARCHAR", "failure_code": "VARCHAR",
                 "outcome": {"type": "VARCHAR", "reason": "VARCHAR"},
-                "payment_method_details": {"type": "VARCHAR", "card": {"brand": "VARCHAR", "country": "VARCHAR"}},
+                "payment_method_details": {
+                    "type": "VARCHAR", "card": {"brand": "VARCHAR", "country": "VARCHAR"}
+                },
                 "billing_details": {"address": {"country": "VARCHAR"}}
             }'
         ) as c
@@ -57,7 +59,8 @@ renamed as (
         c.outcome.reason as outcome_reason,
         c.payment_method_details.type as payment_method_type,
         c.payment_method_details.card.brand as card_brand,
-        coalesce(c.billing_details.address.country, c.payment_method_details.card.country) as country
+        coalesce(c.billing_details.address.country, c.payment_method_details.card.country)
+            as country
     from parsed
 ),
 
