@@ -20,6 +20,7 @@ import httptools
 
 MAX_BODY_BYTES = 1_000_000
 MAX_HEADER_BYTES = 64_000
+MAX_URL_BYTES = 32_000
 
 
 @dataclass(slots=True)
@@ -124,6 +125,10 @@ class HttpProtocol(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is whole: answer it, at once if nothing is waiting before it."""
+        if len(self._url) > MAX_URL_BYTES:
+            answer = Response(414, b"URI Too Long", content_type="text/plain")
+            self._write(answer, keep_alive=False)
+            return
         url = httptools.parse_url(self._url)
         request = Request(
             method=self._parser.get_method().decode("ascii"),
@@ -134,11 +139,11 @@ class HttpProtocol(asyncio.Protocol):
         )
         keep_alive = self._parser.should_keep_alive()
         if self._worker is None or self._worker.done():
-            answer = self._handler(request)
-            if isinstance(answer, Response) and not answer.delay and self._drained.is_set():
-                self._write(answer, keep_alive)
+            answered = self._handler(request)
+            if isinstance(answered, Response) and not answered.delay and self._drained.is_set():
+                self._write(answered, keep_alive)
                 return
-            self._worker = asyncio.ensure_future(self._work(answer, keep_alive))
+            self._worker = asyncio.ensure_future(self._work(answered, keep_alive))
         else:
             self._queue.append((request, keep_alive))
 
