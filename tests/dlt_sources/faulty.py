@@ -55,12 +55,12 @@ def faulty_stripe(
 
         def forward(self) -> tuple[int, dict[str, str], bytes]:
             assert self.headers["Stripe-Version"] == STRIPE_VERSION
-            request = urllib.request.Request(  # noqa: S310
+            request = urllib.request.Request(
                 faulty.upstream + self.path,
                 headers={name: self.headers[name] for name in ("Authorization", "Stripe-Version")},
             )
             try:
-                with urllib.request.urlopen(request) as reply:  # noqa: S310
+                with urllib.request.urlopen(request) as reply:
                     return reply.status, {"Date": reply.headers["Date"]}, reply.read()
             except urllib.error.HTTPError as error:
                 return error.code, {"Date": error.headers["Date"]}, error.read()

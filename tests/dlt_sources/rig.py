@@ -52,12 +52,12 @@ class Simulator:
         self.accounts = [*self.accounts, *other.accounts]
 
     def control(self, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"{self.url}/_simulator/{path}",
             data=None if body is None else json.dumps(body).encode(),
             method="GET" if body is None else "POST",
         )
-        with urllib.request.urlopen(request) as response:  # noqa: S310
+        with urllib.request.urlopen(request) as response:
             return json.load(response)
 
     def advance(self, *, days: float) -> None:
@@ -74,7 +74,7 @@ class Simulator:
     def state(self, account: str, object_type: str) -> dict[str, Any]:
         base = next(each["url"] for each in self.accounts if each["account"] == account)
         url = f"{base}/_simulator/state?account={account}&type={object_type}"
-        with urllib.request.urlopen(url) as response:  # noqa: S310
+        with urllib.request.urlopen(url) as response:
             objects = [json.loads(line) for line in response.read().splitlines()]
         return {each["id"]: each for each in objects if not each.get("deleted")}
 
@@ -94,7 +94,7 @@ def running_simulator(*options: str) -> Iterator[Simulator]:
         first = process.stdout.readline()
         assert "http://" in first, f"the simulator did not start: {first!r}"
         url = next(word for word in first.split() if word.startswith("http://")).rstrip(",")
-        with urllib.request.urlopen(f"{url}/_simulator/accounts") as response:  # noqa: S310
+        with urllib.request.urlopen(f"{url}/_simulator/accounts") as response:
             accounts = [{**account, "url": url} for account in json.load(response)]
         yield Simulator(url, accounts)
     finally:

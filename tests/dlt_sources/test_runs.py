@@ -1,0 +1,38 @@
+"""A run's directory: who works on it, and what stage it reached."""
+
+from pathlib import Path
+
+import pytest
+
+from dlt_sources.stripe.runs import RunBusy, RunDirectory
+
+
+def test_a_run_is_seen_only_once_it_is_held(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path, "one") as run:
+        assert RunDirectory.below(tmp_path) == [run]
+        with pytest.raises(RunBusy), run.locked():
+            pass
+    with run.locked():
+        pass
+
+
+def test_what_was_left_before_a_run_had_its_name_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / ".new-dead").mkdir()
+    assert RunDirectory.below(tmp_path) == []
+    assert RunDirectory.below(tmp_path / "nothing") == []
+
+
+def test_a_run_id_is_used_once(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path, "one"):
+        pass
+    with pytest.raises(ValueError, match="exists already"), RunDirectory.create(tmp_path, "one"):
+        pass
+
+
+def test_a_run_is_complete_when_its_rows_are_told(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path, "one") as run:
+        assert run.complete_rows() is None
+        run.mark_complete({"charges": 3})
+        assert run.complete_rows() == {"charges": 3}
+        run.remove()
+    assert RunDirectory.below(tmp_path) == []
