@@ -25,9 +25,7 @@ DELETABLE_STREAMS = ("customers", "products")
 class Reader:
     """Reads one account again and again; each load holds what has changed since the last."""
 
-    def __init__(
-        self, world: World, store: ObjectStore, account: str, history_start: int
-    ) -> None:
+    def __init__(self, world: World, store: ObjectStore, account: str, history_start: int) -> None:
         """Prepare to read an account that was never read.
 
         Args:

@@ -32,9 +32,7 @@ class Oracle:
         self.readings = readings = Readings.of(loads)
         self.first_day = readings.day(readings.history_start)
         self.today = readings.day(readings.now)
-        self.timelines = [
-            Timeline(readings, key) for key in readings.newest["subscriptions"]
-        ]
+        self.timelines = [Timeline(readings, key) for key in readings.newest["subscriptions"]]
         self.payments = Payments(readings)
         begins = [readings.day(timeline.start) for timeline in self.timelines]
         self._begin = min([self.first_day - 31 * ONE_DAY, *begins])

@@ -127,10 +127,7 @@ class Timeline:
         net = monthly(lines, whole, ("forever", "once", "repeating"))
         return State(
             status,
-            {
-                item[0]: (g, d, n)
-                for item, g, d, n in zip(items, gross, default, net, strict=True)
-            },
+            {item[0]: (g, d, n) for item, g, d, n in zip(items, gross, default, net, strict=True)},
         )
 
     def _status(self, shown: Object, held_back: bool, at: int) -> str:

@@ -12,7 +12,23 @@ from fractions import Fraction
 from typing import Any
 
 ZERO_DECIMALS = frozenset(
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+    [
+        "bif",
+        "clp",
+        "djf",
+        "gnf",
+        "jpy",
+        "kmf",
+        "krw",
+        "mga",
+        "pyg",
+        "rwf",
+        "vnd",
+        "vuv",
+        "xaf",
+        "xof",
+        "xpf",
+    ]
 )
 THREE_DECIMALS = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 MONTHS = {
@@ -93,7 +109,9 @@ class Line:
     untaxed: Fraction = Fraction(1)
 
 
-def _take(amounts: list[Fraction], lines: Sequence[Line], places: list[int], coupon: Object) -> None:
+def _take(
+    amounts: list[Fraction], lines: Sequence[Line], places: list[int], coupon: Object
+) -> None:
     """Subtract one coupon from the amounts at these places."""
     products = (coupon.get("applies_to") or {}).get("products")
     places = [
@@ -129,7 +147,9 @@ def _take(amounts: list[Fraction], lines: Sequence[Line], places: list[int], cou
         amounts[place] = max(Fraction(0), amounts[place] - share[place])
 
 
-def monthly(lines: Sequence[Line], coupons: Sequence[Object], durations: Sequence[str]) -> list[int]:
+def monthly(
+    lines: Sequence[Line], coupons: Sequence[Object], durations: Sequence[str]
+) -> list[int]:
     """Return the MRR of each item in millionths of a minor unit.
 
     Args:

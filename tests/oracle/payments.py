@@ -52,13 +52,9 @@ class Payments:
     def _invoice(self, invoice: Object) -> None:
         currency, moments = invoice["currency"], invoice["status_transitions"]
         if moments["finalized_at"] is not None and invoice["status"] not in ("draft", "void"):
-            self._add(
-                moments["finalized_at"], currency, "invoiced", invoice["total_excluding_tax"]
-            )
+            self._add(moments["finalized_at"], currency, "invoiced", invoice["total_excluding_tax"])
         if invoice["amount_paid_off_stripe"] and moments["paid_at"] is not None:
-            self._add(
-                moments["paid_at"], currency, "elsewhere", invoice["amount_paid_off_stripe"]
-            )
+            self._add(moments["paid_at"], currency, "elsewhere", invoice["amount_paid_off_stripe"])
             day = self._readings.day(moments["paid_at"])
             self._payers[day, currency].add(invoice["customer"])
         for link in invoice["payments"]["data"]:

@@ -65,9 +65,7 @@ class Readings:
         last = ordered[-1]
         account = newest["accounts"].get(last.account_id, {})
         dashboard = (account.get("settings") or {}).get("dashboard") or {}
-        starts = [
-            load.history_start or load.read_at - load.history_days * DAY for load in ordered
-        ]
+        starts = [load.history_start or load.read_at - load.history_days * DAY for load in ordered]
         readings = cls(
             now=last.read_at,
             first_sync=ordered[0].read_at,
@@ -146,7 +144,9 @@ class Readings:
 def _chained(events: list[Object]) -> list[Object]:
     def follows(earlier: Object, later: Object) -> bool:
         before = later["data"].get("previous_attributes") or {}
-        return all(_covers(value, earlier["data"]["object"].get(key)) for key, value in before.items())
+        return all(
+            _covers(value, earlier["data"]["object"].get(key)) for key, value in before.items()
+        )
 
     if len(events) == 1:
         return events

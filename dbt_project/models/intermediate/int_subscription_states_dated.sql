@@ -282,7 +282,7 @@ split as (
     select
         spanned.* exclude (valid_to, source),
         case
-            when clock.watched_from < coalesce(spanned.valid_to, clock.now_at)
+            when clock.watched_from < coalesce(spanned.valid_to, 'infinity')
                 then clock.watched_from
             else spanned.valid_to
         end as valid_to,
@@ -313,7 +313,7 @@ split as (
         on spanned.account_id = clock.account_id
     where
         spanned.source != 'current'
-        or coalesce(spanned.valid_to, clock.now_at) > clock.watched_from
+        or coalesce(spanned.valid_to, 'infinity') > clock.watched_from
 ),
 
 -- A subscription falls past due once for several states that follow each other.

@@ -1,0 +1,71 @@
+"""Each case of `cases.py` comes out as expected, in one build of one account per case."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.dbt_project.building import dbt, rows
+from tests.dbt_project.cases import CASES
+from tests.dbt_project.comparing import compare
+from tests.dbt_project.landing import Load, land
+from tests.dbt_project.objects import NOW, account
+from tests.oracle.days import Oracle
+
+pytestmark = pytest.mark.e2e
+
+Built = dict[str, tuple[Load, dict[str, Any], list[dict[str, Any]]]]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Every case's load, its expectations and its rows of `metrics_daily`."""
+    warehouse = tmp_path_factory.mktemp("cases") / "warehouse.duckdb"
+    loads: dict[str, tuple[Load, dict[str, Any]]] = {}
+    with duckdb.connect(str(warehouse)) as connection:
+        for name, build in CASES.items():
+            streams, expected = build()
+            account_id = f"acct_{name}"
+            load = Load(account_id, NOW, {"accounts": [account(account_id)], **streams})
+            land(connection, load)
+            loads[name] = load, dict(expected)
+    dbt(warehouse, "build")
+    days = rows(warehouse, "select * from marts.metrics_daily")
+    yield {
+        name: (load, expected, [day for day in days if day["account_id"] == load.account_id])
+        for name, (load, expected) in loads.items()
+    }
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_today(name: str, built: Built) -> None:
+    """The expected metrics of today, and the MRR of earlier days where the case names them."""
+    _, expected, days = built[name]
+    currency = expected.pop("currency", "usd")
+    earlier = expected.pop("days", {})
+    own = {row["day"]: row for row in days if row["currency"] == currency}
+    today = max(own)
+    found = {metric: own[today][metric] for metric in expected}
+    wanted = {
+        metric: Decimal(value) if isinstance(value, str) else value
+        for metric, value in expected.items()
+    }
+    assert found == wanted
+    for ago, mrr in earlier.items():
+        assert own[today - dt.timedelta(days=ago)]["mrr"] == Decimal(mrr), f"{ago} days ago"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_day_equals_the_oracle(name: str, built: Built) -> None:
+    """Each metric, currency and day of the case."""
+    load, _, days = built[name]
+    oracle = Oracle([load])
+    outcome = compare(days, oracle.numbers(), oracle.first_day, complete=True)
+    assert outcome.compared >= 91 * 40
+    assert not outcome.differences, "\n".join(outcome.differences[:20])
