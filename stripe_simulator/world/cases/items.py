@@ -53,7 +53,7 @@ def pending_proration(stage: Stage) -> Play:
     stage.change(subscription, quantity=5, proration="create_prorations")
 
 
-@case("§7")
+@case("§7", exact=False)
 def change_without_proration(stage: Stage) -> Play:
     """A change that leaves no line: dated by its event, or once that is gone by the next cycle."""
     subscription = stage.subscribe((stage.price(), 2))
@@ -112,7 +112,7 @@ def item_added_and_removed(stage: Stage) -> Play:
     stage.remove(subscription, 1)
 
 
-@case("§7")
+@case("§7", exact=False)
 def more_than_ten_items(stage: Stage) -> Play:
     """Twelve items: nested lists are cut at ten, and a change hits the last."""
     parts = [

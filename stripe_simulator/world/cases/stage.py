@@ -31,24 +31,31 @@ Play = Iterator[int]
 
 @dataclass(frozen=True)
 class Case:
-    """One named edge case and the section of docs/metrics.md that it is about."""
+    """One named edge case and the section of docs/metrics.md that it is about.
+
+    `exact` is false where, once its events are older than 30 days, a first import can only
+    estimate when it happened (`docs/metrics.md` §5).
+    """
 
     name: str
     section: str
     about: str
+    exact: bool
     play: Callable[["Stage"], Play]
 
 
 CASES: dict[str, Case] = {}
 
 
-def case(section: str) -> Callable[[Callable[["Stage"], Play]], Callable[["Stage"], Play]]:
+def case(
+    section: str, *, exact: bool = True
+) -> Callable[[Callable[["Stage"], Play]], Callable[["Stage"], Play]]:
     """Put a play into the table under its function's name."""
 
     def mark(play: Callable[["Stage"], Play]) -> Callable[["Stage"], Play]:
         name = play.__name__.replace("_", "-")
         about = (play.__doc__ or "").strip().splitlines()[0]
-        CASES[name] = Case(name, section, about, play)
+        CASES[name] = Case(name, section, about, exact, play)
         return play
 
     return mark

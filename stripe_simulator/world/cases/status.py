@@ -21,7 +21,7 @@ def trial_lapses(stage: Stage) -> Play:
     yield from ()
 
 
-@case("§1")
+@case("§1", exact=False)
 def trial_pauses_and_resumes(stage: Stage) -> Play:
     """A trial without a card pauses the subscription; a card resumes it."""
     stage.customer.has_card = False
@@ -55,7 +55,7 @@ def trial_canceled_before_its_end(stage: Stage) -> Play:
     stage.cancel(subscription)
 
 
-@case("§7")
+@case("§7", exact=False)
 def back_into_trial(stage: Stage) -> Play:
     """A paying subscription put into a trial: churn, but no trial start; later reactivation."""
     subscription = stage.subscribe(stage.price())
@@ -79,7 +79,7 @@ def dunning_cancels(stage: Stage) -> Play:
     yield from ()
 
 
-@case("§1")
+@case("§1", exact=False)
 def dunning_ends_unpaid_then_canceled(stage: Stage) -> Play:
     """past_due, then unpaid (counts nothing), then canceled."""
     stage.script("succeeded", *["card_declined"] * 4)
@@ -88,7 +88,7 @@ def dunning_ends_unpaid_then_canceled(stage: Stage) -> Play:
     stage.cancel(subscription)
 
 
-@case("§2")
+@case("§2", exact=False)
 def unpaid_recovers(stage: Stage) -> Play:
     """Unpaid, then the newest invoice is paid: churn and reactivation."""
     stage.script("succeeded", *["expired_card"] * 4)
@@ -134,7 +134,7 @@ def pause_keep_as_draft(stage: Stage) -> Play:
             stage.bill(invoice)
 
 
-@case("§1")
+@case("§1", exact=False)
 def pause_void(stage: Stage) -> Play:
     """Collection paused with invoices voided: no MRR until it resumes."""
     subscription = stage.subscribe(stage.price())
@@ -144,7 +144,7 @@ def pause_void(stage: Stage) -> Play:
     stage.pause(subscription, None)
 
 
-@case("§1")
+@case("§1", exact=False)
 def pause_mark_uncollectible(stage: Stage) -> Play:
     """Collection paused with invoices uncollectible: no MRR until it resumes."""
     subscription = stage.subscribe(stage.price())
@@ -154,7 +154,7 @@ def pause_mark_uncollectible(stage: Stage) -> Play:
     stage.pause(subscription, None)
 
 
-@case("§7")
+@case("§7", exact=False)
 def pause_for_good(stage: Stage) -> Play:
     """Collection paused and never resumed: soon older than every event."""
     subscription = stage.subscribe(stage.price())
@@ -284,7 +284,7 @@ def invoice_by_mail(stage: Stage) -> Play:
     billing.pay_elsewhere(stage.account, subscription.invoices[-1])
 
 
-@case("§7")
+@case("§7", exact=False)
 def schedule_changes_at_renewal(stage: Stage) -> Play:
     """A subscription schedule moves to a larger plan at the renewal, without proration."""
     subscription = stage.subscribe(stage.price())
