@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,7 @@ def read_metrics(
     Raises:
         NothingPublished: No sync has finished yet.
     """
-    if not marts.exists():
-        raise NothingPublished(
-            f"There are no published marts at {marts} yet. Run a sync first: "
-            "dashtray sync --all --here"
-        )
+    _require(marts)
     where = ["true"]
     values: list[object] = []
     for condition, value in (
@@ -72,3 +68,28 @@ def read_metrics(
         result = connection.execute(query, values)
         columns = [column[0] for column in result.description]
         return columns, [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+
+def read_first_sync(marts: Path, account_id: str) -> datetime:
+    """Return when an account was first read, by Stripe's clock, UTC.
+
+    Raises:
+        NothingPublished: The published file does not know the account.
+    """
+    _require(marts)
+    with duckdb.connect(str(marts), read_only=True) as connection:
+        row = connection.execute(
+            "select first_synced_at from dim_accounts where account_id = ?", [account_id]
+        ).fetchone()
+    if row is None:
+        raise NothingPublished(f"{marts} has nothing of {account_id} yet. Sync it first.")
+    moment: datetime = row[0]
+    return moment.replace(tzinfo=UTC)
+
+
+def _require(marts: Path) -> None:
+    if not marts.exists():
+        raise NothingPublished(
+            f"There are no published marts at {marts} yet. Run a sync first: "
+            "dashtray sync --all --here"
+        )

@@ -25,7 +25,7 @@ from stripe_simulator.wire.limits import MODES
 PREFIX = "/_simulator/"
 MAX_TRUTH_DAYS = 2000
 
-Truth = Callable[[Any, str, date, date], dict[Any, Any]]
+Truth = Callable[..., dict[Any, Any]]
 
 
 class AccountInfo(Protocol):
@@ -116,7 +116,11 @@ class Control:
         last = first if "day" in query else _day(query, "to")
         if last < first or last - first > timedelta(days=MAX_TRUTH_DAYS):
             raise ControlError(f"from={first} to={last}: give 1 to {MAX_TRUTH_DAYS} days in order")
-        days = self._truth(self._world, account_id, first, last)
+        known: dict[str, int] = {}
+        if "first_sync" in query:
+            # What an account's import can know depends on when it was first read.
+            known["first_sync"] = _unix_seconds(query, "first_sync")
+        days = self._truth(self._world, account_id, first, last, **known)
         return {"account": account_id, "now": self._clock.now(), "days": days}
 
     def _state(self, query: dict[str, str], body: Any) -> bytes:
@@ -273,6 +277,13 @@ def describe_accounts(
         }
         for account in accounts
     ]
+
+
+def _unix_seconds(query: dict[str, str], name: str) -> int:
+    try:
+        return int(query[name])
+    except ValueError:
+        raise ControlError(f"{name}={query[name]!r}: give whole unix seconds") from None
 
 
 def _day(query: dict[str, str], name: str) -> date:

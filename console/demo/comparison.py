@@ -1,14 +1,28 @@
-"""The published numbers beside the ledger's: equal, to the last digit, or not."""
+"""The published numbers beside the ledger's: equal, to the last digit, or not.
+
+The ledger watched the business from its first day; an import of 90 days did not. What it
+cannot know it must leave open (NULL): such a number is counted apart, and only where not
+knowing is right.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 Number = Decimal | int | None
+
+#: These weigh the last 30 days by MRR, so before day 30 of the window they need closings from
+#: before it, which no object of an import of the window holds (docs/metrics.md §5).
+NEED_THIRTY_DAYS = frozenset({"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr"})
+#: A coupon that ended before the window's first invoice leaves no trace in any object. It can
+#: touch this metric only, and only as long as a monthly period reaches into the window.
+TRACED_AFTER_A_MONTH = frozenset({"mrr_net"})
+_MONTH = timedelta(days=31)
+_THIRTY_DAYS = timedelta(days=30)
 
 #: Says how much of a number was reconstructed, which the ledger, having watched, cannot.
 NOT_IN_THE_LEDGER = frozenset({"estimated_mrr_share"})
@@ -23,10 +37,13 @@ class Comparison:
     metric: str
     published: Number
     truth: Number
+    unknowable: bool = False
 
     @property
     def equal(self) -> bool:
-        """Whether both are the same number, or both are unknown."""
+        """Whether both are the same number, or both are unknown, or nobody could know ours."""
+        if self.unknowable:
+            return True
         if self.published is None or self.truth is None:
             return self.published is self.truth
         return Decimal(self.published) == Decimal(self.truth)
@@ -45,6 +62,7 @@ def compare(
         One comparison per day, currency and metric. A published row that the ledger does
         not know, or the other way round, is compared with None and so differs.
     """
+    first_day = min((row["day"] for row in rows), default=date.min)
     published = {(row["day"].isoformat(), row["currency"]): row for row in rows}
     known = {(day, currency) for day, currencies in truth.items() for currency in currencies}
     for day, currency in sorted(known | published.keys()):
@@ -57,9 +75,24 @@ def compare(
         for metric, value in numbers.items():
             if metric in NOT_IN_THE_LEDGER:
                 continue
+            ours = row.get(metric)
+            age = date.fromisoformat(day) - first_day
             yield Comparison(
-                date.fromisoformat(day), currency, metric, row.get(metric), as_number(value)
+                date.fromisoformat(day),
+                currency,
+                metric,
+                ours,
+                as_number(value),
+                unknowable=bool(row) and _is_unknowable(metric, age, ours),
             )
+
+
+def _is_unknowable(metric: str, age: timedelta, published: Number) -> bool:
+    """Tell whether the window holds too little for a metric at a distance from its start."""
+    if metric in NEED_THIRTY_DAYS:
+        # It must be open, not a guess.
+        return age < _THIRTY_DAYS and published is None
+    return metric in TRACED_AFTER_A_MONTH and age < _MONTH
 
 
 def as_number(value: str | int | None) -> Number:

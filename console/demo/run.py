@@ -23,7 +23,7 @@ from connections.vault import open_vault
 from console import connecting, dagster_home
 from console.demo import browser, comparison, simulator, summary
 from console.jobs import HereResult, sync_here
-from console.marts import Grain, read_metrics
+from console.marts import Grain, read_first_sync, read_metrics
 from console.output import err, out
 from console.progress import live_run
 
@@ -152,12 +152,8 @@ def _import(settings: Settings, database_url: str, connected: Connected) -> Here
 
 
 def _compare(settings: Settings, stripe: simulator.Simulator) -> bool:
-    marts = settings.published_dir / "marts.duckdb"
-    _, rows = read_metrics(marts, Grain.day, stripe.account_id)
-    if not rows:
-        raise DemoFailed(f"{marts} has no row of {stripe.account_id}.")
-    first, last = min(row["day"] for row in rows), max(row["day"] for row in rows)
-    compared = list(comparison.compare(rows, stripe.truth(stripe.account_id, first, last)))
+    compared = compare_published(settings, stripe)
+    last = max(each.day for each in compared)
     for table in summary.tables(compared, last):
         out.print(table)
     different = [each for each in compared if not each.equal]
@@ -166,12 +162,30 @@ def _compare(settings: Settings, stripe: simulator.Simulator) -> bool:
             f"[red]DIFFERENT[/] {each.day} {each.currency} {each.metric}: "
             f"published {each.published}, truth {each.truth}"
         )
-    days = (last - first).days + 1
+    days = len({each.day for each in compared})
+    unknowable = sum(each.unknowable for each in compared)
     verdict = "all equal" if not different else f"{len(different)} DIFFERENT"
     out.print(
-        f"\n{len(compared):,} numbers of {days} days compared with the ledger: [bold]{verdict}[/]."
+        f"\n{len(compared) - unknowable:,} numbers of {days} days compared with the ledger: "
+        f"[bold]{verdict}[/]. {unknowable} more need what came before the imported window."
     )
     return not different
+
+
+def compare_published(
+    settings: Settings, stripe: simulator.Simulator
+) -> list[comparison.Comparison]:
+    """Compare every published number of the simulated account with the ledger.
+
+    Raises:
+        NothingPublished: There is nothing to compare.
+    """
+    marts = settings.published_dir / "marts.duckdb"
+    first_sync = read_first_sync(marts, stripe.account_id)
+    _, rows = read_metrics(marts, Grain.day, stripe.account_id)
+    days = [row["day"] for row in rows]
+    truth = stripe.truth(stripe.account_id, min(days), max(days), first_sync)
+    return list(comparison.compare(rows, truth))
 
 
 def _print_phases(result: HereResult, seconds: float) -> None:

@@ -48,14 +48,30 @@ class Simulator:
             "STRIPE_SECRET_KEY": str(self.ready["secret_key"]),
         }
 
-    def truth(self, account_id: str, first: date, last: date) -> dict[str, Any]:
+    def truth(
+        self, account_id: str, first: date, last: date, first_sync: datetime
+    ) -> dict[str, Any]:
         """Ask the simulator's ledger for the numbers of a range of days.
+
+        Args:
+            account_id: The account.
+            first: First day.
+            last: Last day.
+            first_sync: When the account was first read, UTC; what an import can know of the
+                time before depends on it.
 
         Returns:
             `{"YYYY-MM-DD": {currency: {metric: value}}}`; decimals are strings, unknown
             values None.
         """
-        query = urllib.parse.urlencode({"account": account_id, "from": first, "to": last})
+        query = urllib.parse.urlencode(
+            {
+                "account": account_id,
+                "from": first,
+                "to": last,
+                "first_sync": int(first_sync.timestamp()),
+            }
+        )
         url = f"{self.url}/_simulator/truth?{query}"
         with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - loopback
             days: dict[str, Any] = json.load(answer)["days"]

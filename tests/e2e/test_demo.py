@@ -73,10 +73,10 @@ def kill_demo_after(deployment: Deployment, step: str, seconds: float) -> None:
     demo.communicate()
 
 
-def test_nothing_is_written_outside_the_home(deployment: Deployment, tmp_path: Path) -> None:
+def test_nothing_is_written_outside_the_home(deployment: Deployment) -> None:
     before = set(Path.cwd().iterdir())
 
     deployment.must("accounts")
 
-    assert {path.name for path in tmp_path.iterdir()} == {"home"}
+    assert {path.name for path in deployment.home.parent.iterdir()} == {"home"}
     assert set(Path.cwd().iterdir()) == before
