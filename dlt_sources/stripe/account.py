@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import urllib3
 
 from dlt_sources.stripe.changes import Poll, refetch
 from dlt_sources.stripe.client import Client, Reply, Retries
@@ -34,6 +33,7 @@ from dlt_sources.stripe.reader import AccountReader
 from dlt_sources.stripe.references import References, embedded_since, every_reference
 from dlt_sources.stripe.streams import BY_NAME, STREAMS, Kind
 from dlt_sources.stripe.tasks import TaskGroup
+from dlt_sources.stripe.transport import Pools
 from dlt_sources.stripe.windows import Window
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Shared:
 
     run_id: str
     directory: Path
-    pool: urllib3.PoolManager
+    pools: Pools
     executor: Executor
     budget: MemoryBudget
     report: Callable[[Progress], None]
@@ -130,7 +130,7 @@ class _Sync:
             budget=shared.budget,
         )
         self.client = Client(
-            shared.pool,
+            shared.pools.pool_for(task.api_base),
             api_base=task.api_base,
             authorise=task.authorise,
             retries=shared.retries,

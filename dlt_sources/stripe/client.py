@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from typing import Any
 from urllib.parse import urlencode
 
@@ -67,20 +69,28 @@ class Reply:
     read_order: int
 
 
+class Kind(Enum):
+    """Why a request was not answered with what was asked for."""
+
+    FAILED = "failed"
+    REFUSED = "refused as too fast"
+    CUT = "body cut or malformed"
+    UNAUTHORISED = "unauthorised"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An answer that another try may better; `retry_after` in seconds if Stripe asked for it."""
+
+    kind: Kind
+    text: str
+    retry_after: float | None = None
+
+
 def is_sandbox_key(headers: Mapping[str, str]) -> bool:
     """Tell from a secret key's prefix that it belongs to a sandbox."""
     token = headers.get("Authorization", "").rpartition(" ")[2]
     return token.startswith(("sk_test_", "rk_test_"))
-
-
-def new_pool(threads: int) -> urllib3.PoolManager:
-    """Return a connection pool that `threads` threads can share without waiting for each other."""
-    return urllib3.PoolManager(
-        num_pools=32,
-        maxsize=threads,
-        retries=False,
-        timeout=urllib3.Timeout(connect=10.0, read=80.0),
-    )
 
 
 def decode_body(body: bytes) -> dict[str, Any]:
@@ -141,6 +151,28 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def _cause(error: BaseException) -> str:
+    """Name what a connection failed of, without its text."""
+    reason = getattr(error, "reason", None)
+    return type(reason if isinstance(reason, BaseException) else error).__name__
+
+
+def _final(
+    path: str, status: int, headers: Mapping[str, str], error: Mapping[str, Any]
+) -> StripeReadError:
+    """Return the error of an answer that would be the same again."""
+    code, message = error.get("code"), error.get("message", "no message")
+    if is_revocation(status, error):
+        return AccountRevoked(f"{path}: HTTP {status}, access was refused for good: {message}")
+    if status == 403:
+        return PermissionMissing(f"{path}: HTTP 403, the credential lacks a permission: {message}")
+    if code == "resource_missing" or status == 404:
+        return ObjectMissing(
+            f"{path}: {message}", date=server_time(headers), read_order=time.time_ns()
+        )
+    return StripeReadError(f"{path}: HTTP {status} ({code or 'no code'}): {message}")
+
+
 class Client:
     """Reads one account. Safe to use from many threads."""
 
@@ -161,6 +193,7 @@ class Client:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._livemode_known = False
+        self._answered = False
         self.requests = 0
         self.limiter = Limiter(SANDBOX if is_sandbox_key(self._headers()) else LIVE)
 
@@ -203,76 +236,76 @@ class Client:
         """
         endpoint = endpoint or path
         url = f"{self._base}{path}" + (f"?{urlencode(params)}" if params else "")
-        failures = refusals = unauthorised = cut = 0
+        spent: Counter[Kind] = Counter()
         while True:
             if self._stopped.is_set():
                 raise StripeReadError(f"{path}: given up because the account failed elsewhere")
             self.limiter.wait(endpoint)
-            problem, delay_floor = "", None
-            try:
-                status, headers, body = self._send(url)
-            except urllib3.exceptions.HTTPError as error:
-                problem = f"no complete answer ({type(error).__name__})"
-            else:
-                if status == 200:
-                    try:
-                        reply = Reply(decode_body(body), server_time(headers), time.time_ns())
-                    except MalformedBody as error:
-                        problem = str(error)
-                        cut += 1
-                    else:
-                        self.limiter.accepted(endpoint)
-                        self._learn_livemode(reply.data)
-                        return reply
-                elif status == 429:
-                    refusals += 1
-                    reason = headers.get("Stripe-Rate-Limited-Reason")
-                    self.limiter.refused(endpoint, reason)
-                    problem = f"refused as too fast ({reason or 'lock timeout'})"
-                    delay_floor = retry_after(headers)
-                elif status == 401 and unauthorised == 0:
-                    # The token may have run out between `authorise` and Stripe's answer.
-                    unauthorised += 1
-                    continue
-                elif is_retryable(status, headers):
-                    problem = f"HTTP {status}"
-                    delay_floor = retry_after(headers)
-                else:
-                    raise self._final(path, status, headers, error_of(body))
-            if not problem.startswith("refused"):
-                failures += 1
-            text = f"{path}: {problem}, after {failures + refusals} tries"
-            if cut_bodies is not None and cut >= cut_bodies:
+            result = self._attempt(path, url, endpoint)
+            if isinstance(result, Reply):
+                return result
+            spent[result.kind] += 1
+            tries = spent.total()
+            text = f"{path}: {result.text}, after {tries} tries"
+            if result.kind is Kind.UNAUTHORISED:
+                if spent[Kind.UNAUTHORISED] > 1:
+                    raise AccountRevoked(f"{path}: {result.text}")
+                # The token may have run out between `authorise` and Stripe's answer.
+                continue
+            if cut_bodies is not None and spent[Kind.CUT] >= cut_bodies:
                 raise MalformedBody(text)
-            if failures >= self._retries.attempts or refusals >= self._retries.rate_attempts:
+            if self._is_exhausted(spent):
                 raise AttemptsExhausted(text)
-            attempt = min(8, max(failures, refusals))
             self._sleep(
-                backoff(attempt, delay_floor, base=self._retries.base, cap=self._retries.cap)
+                backoff(
+                    min(8, tries),
+                    result.retry_after,
+                    base=self._retries.base,
+                    cap=self._retries.cap,
+                )
             )
 
-    def _send(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
+    def _is_exhausted(self, spent: Counter[Kind]) -> bool:
+        """Tell whether the budget is used up; a server that never answered gets half of it."""
+        allowed = self._retries.attempts if self._answered else self._retries.attempts // 2
+        failures = spent.total() - spent[Kind.REFUSED]
+        return failures >= allowed or spent[Kind.REFUSED] >= self._retries.rate_attempts
+
+    def _attempt(self, path: str, url: str, endpoint: str) -> Reply | Trouble:
+        """Send the request once.
+
+        Raises:
+            StripeReadError: If sending it again would change nothing.
+        """
         headers = self._headers()
         with self._lock:
             self.requests += 1
-        response = self._pool.request("GET", url, headers=headers, redirect=False)
-        return response.status, response.headers, response.data
-
-    def _final(
-        self, path: str, status: int, headers: Mapping[str, str], error: Mapping[str, Any]
-    ) -> StripeReadError:
-        code, message = error.get("code"), error.get("message", "no message")
-        if status == 401 or is_revocation(status, error):
-            return AccountRevoked(f"{path}: HTTP {status}, access was refused for good: {message}")
-        if status == 403:
-            return PermissionMissing(
-                f"{path}: HTTP 403, the credential lacks a permission: {message}"
-            )
-        if code == "resource_missing" or status == 404:
-            return ObjectMissing(
-                f"{path}: {message}", date=server_time(headers), read_order=time.time_ns()
-            )
-        return StripeReadError(f"{path}: HTTP {status} ({code or 'no code'}): {message}")
+        try:
+            answer = self._pool.request("GET", url, headers=headers, redirect=False)
+            status, body = answer.status, answer.data
+        except urllib3.exceptions.HTTPError as error:
+            # Its text may quote a proxy's address with its password.
+            return Trouble(Kind.FAILED, f"no whole answer from {self._base} ({_cause(error)})")
+        self._answered = True
+        if status == 200:
+            try:
+                reply = Reply(decode_body(body), server_time(answer.headers), time.time_ns())
+            except MalformedBody as error:
+                return Trouble(Kind.CUT, str(error))
+            self.limiter.accepted(endpoint)
+            self._learn_livemode(reply.data)
+            return reply
+        if status == 401:
+            message = error_of(body).get("message", "no message")
+            return Trouble(Kind.UNAUTHORISED, f"HTTP 401, access was refused: {message}")
+        pause = retry_after(answer.headers)
+        if status == 429:
+            reason = answer.headers.get("Stripe-Rate-Limited-Reason")
+            self.limiter.refused(endpoint, reason)
+            return Trouble(Kind.REFUSED, f"too fast ({reason or 'lock timeout'})", pause)
+        if is_retryable(status, answer.headers):
+            return Trouble(Kind.FAILED, f"HTTP {status}", pause)
+        raise _final(path, status, answer.headers, error_of(body))
 
     def _learn_livemode(self, data: Mapping[str, Any]) -> None:
         """Take the sandbox's limits if an object says that it is one; keys of apps do not say."""

@@ -17,10 +17,11 @@ from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.extract import DltResource
 
 from dlt_sources.stripe.account import AccountResult, Shared, sync_account
-from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries, new_pool
+from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries
 from dlt_sources.stripe.landing import OBJECT_SCHEMA, ROWS_PER_TABLE, SYNC_SCHEMA, MemoryBudget
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Progress
 from dlt_sources.stripe.streams import STREAMS, SYNCS_TABLE
+from dlt_sources.stripe.transport import Pools
 
 REQUEST_THREADS = 192
 """Requests in flight or waiting for their turn, in all; an account alone uses at most its own
@@ -98,7 +99,7 @@ class Reading:
         if not self._tasks:
             return []
         accounts = min(ACCOUNTS_AT_ONCE, len(self._tasks))
-        pool = new_pool(REQUEST_THREADS)
+        pools = Pools(REQUEST_THREADS)
         try:
             with (
                 ThreadPoolExecutor(REQUEST_THREADS, "stripe-request") as requests,
@@ -107,7 +108,7 @@ class Reading:
                 shared = Shared(
                     run_id=self._run_id,
                     directory=self._directory,
-                    pool=pool,
+                    pools=pools,
                     executor=requests,
                     budget=MemoryBudget(MEMORY),
                     report=one_at_a_time(self._on_progress),
@@ -115,7 +116,7 @@ class Reading:
                 )
                 return list(coordinators.map(lambda task: sync_account(task, shared), self._tasks))
         finally:
-            pool.clear()
+            pools.close()
 
 
 def one_at_a_time(report: Callable[[Progress], None] | None) -> Callable[[Progress], None]:

@@ -1,12 +1,14 @@
 """Several accounts in one run, and days read again."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from dlt_sources.stripe import AccountRevoked, AccountTask, Progress, extract_accounts
+from tests.dlt_sources.faulty import Fault, faulty_stripe
 from tests.dlt_sources.rig import IMPATIENT, Rig, running_simulator
 
 pytestmark = pytest.mark.e2e
@@ -44,6 +46,21 @@ def test_a_failing_account_fails_alone(many: Rig) -> None:
     held = many.query("select distinct account_id from raw_stripe.customers")
     assert held == [(tasks[0].account_id,)]
     assert set(many.cursors()) == {tasks[0].account_id}
+
+
+def test_rows_of_an_account_that_failed_half_way_are_left_out(many: Rig) -> None:
+    first, second, _ = many.tasks()
+
+    def down(path: str, n: int) -> Fault | None:
+        return (500, {}, b"") if path == "/v1/invoices" else None
+
+    with faulty_stripe(second.api_base, down) as faulty:
+        extraction, _ = many.sync([first, replace(second, api_base=faulty.url)])
+        assert faulty.seen["/v1/customers"] > 0
+    assert extraction.ok == (first.account_id,)
+    for table in ("customers", "accounts", "syncs"):
+        held = many.query(f"select distinct account_id from raw_stripe.{table}")
+        assert held == [(first.account_id,)]
 
 
 def test_a_credential_of_another_account_is_refused(many: Rig) -> None:

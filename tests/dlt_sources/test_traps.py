@@ -146,17 +146,50 @@ def test_a_refund_reads_its_charge_again_however_old(stub: Stub, read: Any) -> N
     assert ids(rows["refunds"]) == ["re_1"]
 
 
-def test_t0_is_before_the_first_list(stub: Stub, read: Any) -> None:
-    """A customer created while charges are listed is after T0, so the next sync looks for it."""
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/charges", "/v1/customers"])
+def test_t0_is_before_the_first_list(stub: Stub, read: Any, path: str) -> None:
+    """A customer created while lists are read is after T0, so the next sync looks for it."""
     start = stub.now
 
     def later() -> None:
         stub.now += 120
 
-    stub.before["/v1/charges"] = later
+    stub.before[path] = later
     (sync,) = read()["syncs"]
     assert sync["started_at"] == datetime.fromtimestamp(start, UTC).replace(tzinfo=None)
     assert sync["events_cursor"] == start - 60
+
+
+def test_t0_of_later_syncs_is_before_the_first_object(stub: Stub, read: Any) -> None:
+    cursor = after(stub, read())
+    start = stub.now
+
+    def later() -> None:
+        stub.now += 120
+
+    stub.before["/v1/account"] = later
+    (sync,) = read(stub.task(cursor))["syncs"]
+    assert sync["events_cursor"] == start - 60
+
+
+def test_an_event_is_landed_once_though_two_lists_have_it(stub: Stub, read: Any) -> None:
+    """A first import reads the newest events, so that the next poll knows them, and history."""
+    one = customer(stub, "cus_1")
+    newest = stub.happen("customer.deleted", one, created=stub.now - 5)
+    other = stub.happen("customer.updated", one, created=stub.now - 6)
+    older = stub.happen("customer.discount.created", one, created=stub.now - 5 * DAY)
+    stub.happen("customer.updated", one, created=stub.now - 5 * DAY)
+    assert ids(read()["events"]) == sorted([newest, other, older])
+
+
+def test_a_day_of_many_events_is_read_to_its_end(stub: Stub, read: Any) -> None:
+    cursor = after(stub, read())
+    people = [customer(stub, f"cus_{i}", age=DAY - i) for i in range(450)]
+    for i, one in enumerate(people):
+        stub.happen("customer.created", one, created=stub.now - DAY + 60 + i // 3)
+    rows = read(stub.task(cursor))
+    assert len(rows["customers"]) == 450
+    assert len(set(ids(rows["events"]))) == len(rows["events"]) == 450
 
 
 def test_a_change_of_the_last_minute_is_read_twice_but_landed_once(stub: Stub, read: Any) -> None:
