@@ -118,6 +118,8 @@ class Account:
         while self._events and self._events[0][0] < self._event_floor:
             _, event_id = self._events.popleft()
             self.store.delete(self.id, "event", event_id)
+            # An event of the past was not deleted: Stripe knows it no more.
+            self.store.shelf(self.id, "event").deleted.pop(event_id, None)
 
     # What refers to what --------------------------------------------------
 

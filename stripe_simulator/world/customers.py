@@ -7,7 +7,7 @@ not: how any of it is carried out (`lifecycle`, `payments`).
 from stripe_simulator.world import behaviour, catalog, changes, lifecycle, payments
 from stripe_simulator.world.account import Account
 from stripe_simulator.world.clock import DAY, HOUR
-from stripe_simulator.world.state import Charge, Customer, Dispute, Price, Subscription
+from stripe_simulator.world.state import Charge, Customer, Dispute, Intent, Price, Subscription
 
 _FIRST = (
     "Amber",
@@ -221,7 +221,7 @@ def pay_once(account: Account, customer: Customer) -> None:
     _try_once(account, customer, intent, 1)
 
 
-def _try_once(account: Account, customer: Customer, intent: payments.Intent, count: int) -> None:
+def _try_once(account: Account, customer: Customer, intent: Intent, count: int) -> None:
     charge = payments.attempt(account, intent, behaviour.draw(account, customer, first=count == 1))
     if charge.status == "failed" and count < 2:
         later = account.now + customer.rng.randint(60, DAY)

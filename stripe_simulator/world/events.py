@@ -25,7 +25,7 @@ def view(obj: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+def difference(before: dict[str, Any], after: Any) -> dict[str, Any]:
     """``previous_attributes``: the former values of what differs, objects key by key.
 
     Lists (also Stripe's list objects) are given whole, as Stripe does.

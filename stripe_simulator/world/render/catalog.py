@@ -49,7 +49,7 @@ def product(account: "Account", thing: Product) -> dict[str, Any]:
 def price(account: "Account", thing: Price) -> dict[str, Any]:
     """A price, with its tiers where it has any."""
     tiered = bool(thing.tiers)
-    rendered = {
+    rendered: dict[str, Any] = {
         "id": thing.id,
         "object": "price",
         "active": thing.active,

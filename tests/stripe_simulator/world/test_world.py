@@ -8,7 +8,7 @@ import pytest
 from stripe_simulator.ledger import truth
 from stripe_simulator.store import ObjectStore
 from stripe_simulator.world import World, build_world
-from tests.stripe_simulator.world.spec import problems
+from tests.stripe_simulator.description import faults
 
 DAY = 86_400
 START = int(datetime(2025, 5, 24, tzinfo=UTC).timestamp())
@@ -67,9 +67,9 @@ def test_every_object_is_valid_under_stripes_description(seed: int) -> None:
     found = []
     for objects in contents(world, store).values():
         for thing in objects:
-            found += problems(thing)
+            found += faults(thing)
             if thing["object"] == "event":
-                found += problems(thing["data"]["object"])
+                found += faults(thing["data"]["object"])
     assert found == []
 
 
