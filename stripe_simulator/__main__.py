@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from stripe_simulator.building import build
 from stripe_simulator.server import ALL_PERMISSIONS, Options, Simulator, machine_now
 from stripe_simulator.store import ObjectStore
 from stripe_simulator.wire.clock import VirtualClock
@@ -64,20 +65,6 @@ def moment(text: str, option: str) -> int:
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=UTC)
     return int(parsed.timestamp())
-
-
-def build(
-    preset: str, seed: int, start: int, now: int, store: ObjectStore, **params: Any
-) -> tuple[Any, Any]:
-    """The world and its ledger; both imported late, so that ``--help`` answers at once."""
-    from stripe_simulator.world import build_world
-
-    def truth(*question: Any) -> Any:
-        from stripe_simulator import ledger
-
-        return ledger.truth(*question)
-
-    return build_world(preset, seed, start, now, store, **params), truth
 
 
 async def run(simulator: Simulator, host: str, port: int, ready_file: Path | None) -> None:
@@ -178,6 +165,9 @@ def main(
             "--set", metavar="NAME=VALUE", help="Another rate of the preset, e.g. refund=0.1."
         ),
     ] = None,
+    copies: Annotated[
+        int, World.option(min=1, help="How often each customer exists; large is demo 52 times.")
+    ] = 1,
     truth_file: Annotated[
         Path | None,
         World.option(help="Write the true numbers of every day here (JSON lines) at the start."),
@@ -233,7 +223,7 @@ def main(
         raise typer.BadParameter(f"--app-permission {unknown[0]}: there is {known}")
     store = ObjectStore()
     try:
-        world, truth = build(preset, seed, begin, present, store, **rates(settings or []))
+        world, truth = build(preset, seed, begin, present, store, copies, **rates(settings or []))
         options = Options(
             seed=str(seed),
             redirect_uris=redirect_uri or [],

@@ -33,8 +33,8 @@ class LazySequence(Protocol):
     def index(self, object_id: str) -> int | None:
         """Where the object with this id is, or None."""
 
-    def render(self, index: int) -> dict[str, Any]:
-        """The whole current object at `index`."""
+    def entry(self, index: int) -> Entry:
+        """The current object at `index`, made anew at each call."""
 
 
 def _created(entry: Entry) -> int:
@@ -110,10 +110,7 @@ class Shelf:
             return self.order[position - len(self.lazy)]
         object_id = self.lazy.id(position)
         entry = self.overrides.get(object_id)
-        if entry is None:
-            entry = Entry(object_id, self.lazy.created(position), 0)
-            entry.fill(self.lazy.render(position))
-        return entry
+        return self.lazy.entry(position) if entry is None else entry
 
     def first_at_or_after(self, seconds: int) -> int:
         """The first place whose object was created at this moment or later."""
@@ -227,6 +224,10 @@ class ObjectStore:
         shelf = self.shelf(account_id, object_type)
         shelf.lazy = sequence
         shelf.version += 1
+
+    def share(self, account_id: str, object_type: str, shelf: Shelf) -> None:
+        """Serve a type from a shelf that somebody else fills."""
+        self._shelves[account_id, object_type] = shelf
 
     def shelf(self, account_id: str, object_type: str) -> Shelf:
         """The shelf of one type of one account, made when first asked for."""

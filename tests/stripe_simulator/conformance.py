@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from stripe_simulator.building import build
 from stripe_simulator.server import Options, Simulator
 from stripe_simulator.store import ObjectStore
 from stripe_simulator.wire.clock import VirtualClock
@@ -82,16 +83,10 @@ class Verdict:
 
 def simulate(preset: str, seed: int, days: int = DAYS) -> Simulator:
     """A simulator over a built world, standing still."""
-    from stripe_simulator import world
-
     store = ObjectStore()
     now = START + days * DAY
-    built = world.build_world(preset, seed, START, now, store)
-
-    def no_truth(*question: Any) -> dict[Any, Any]:
-        raise NotImplementedError("conformance asks no ledger")
-
-    return Simulator(built, no_truth, store, VirtualClock(now), Options(seed=str(seed)))
+    world, truth = build(preset, seed, START, now, store)
+    return Simulator(world, truth, store, VirtualClock(now), Options(seed=str(seed)))
 
 
 def get(simulator: Simulator, account_id: str, path: str, query: str = "") -> dict[str, Any]:

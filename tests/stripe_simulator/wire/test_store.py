@@ -6,6 +6,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stripe_simulator.entries import Entry
 from stripe_simulator.store import ObjectStore
 from tests.stripe_simulator.wire import handmade
 from tests.stripe_simulator.wire.handmade import ACME, NOW, ask
@@ -32,6 +33,11 @@ class Rendered:
 
     def render(self, index: int) -> dict[str, Any]:
         return handmade.charge(index, self.created(index), customer=None)
+
+    def entry(self, index: int) -> Entry:
+        made = Entry(self.id(index), self.created(index), index)
+        made.fill(self.render(index))
+        return made
 
 
 # Puts and deletions of lazy objects and of later ones.
