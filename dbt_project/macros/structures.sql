@@ -144,6 +144,7 @@ in the present shape and in those before it.
         when json_type(s.discount) = 'OBJECT' then {{ parsed_discounts('[s.discount]') }}
         else {{ parsed_discounts('cast([] as json[])') }}
     end as discounts,
+    s.discounts is null as shows_one_discount,
     coalesce(s.items.has_more, false) as items_cut,
     list_transform(
         coalesce(s.items.data, []),

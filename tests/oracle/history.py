@@ -108,6 +108,8 @@ class Timeline:
         status = self._status(shown, held_back, at)
         items = self._items(shown, held_back, at)
         paused = (shown.get("pause_collection") or {}).get("behavior")
+        if held_back and paused is not None and at < self._paused_from():
+            paused = None
         if status not in ("active", "past_due") or paused in PAUSED:
             return State(status, {item: (0, 0, 0) for item, _, _, _ in items})
         lines = [
@@ -155,18 +157,42 @@ class Timeline:
         # Whoever has not ended yet is not canceled yet.
         return "active" if status == "canceled" else status
 
+    def _paused_from(self) -> int:
+        """Return when a pause began that no event and no sync saw begin."""
+        run: list[int] = []
+        for invoice in self.invoices:
+            starts = [
+                line["period"]["start"]
+                for line in invoice["lines"]["data"]
+                if not _proration(line) and not _credit(line)
+            ]
+            if invoice["billing_reason"] != "subscription_cycle" or not starts:
+                continue
+            if min(starts) >= self.readings.watched_from:
+                continue
+            if invoice["status"] in ("void", "uncollectible", "draft"):
+                run.append(min(starts))
+            else:
+                run = []
+        return run[0] if run else int(self.now["items"]["data"][0]["current_period_start"])
+
     def _items(
         self, shown: Object, held_back: bool, at: int
     ) -> list[tuple[str, str, int | None, list[str]]]:
         listed = {
-            item["id"]: (item["id"], item["price"]["id"], item.get("quantity"), _ids(item))
-            for item in shown["items"]["data"]
+            item["id"]: (
+                item["id"],
+                item["price"]["id"],
+                item.get("quantity"),
+                _ids(item) if "discounts" in shown else self._present_discounts(item["id"]),
+            )
+            for item in self._all_items(shown)
         }
         if not held_back:
             return list(listed.values())
         found = []
         told = {key: lines for key, lines in self._item_lines.items() if key not in listed}
-        for item in shown["items"]["data"]:
+        for item in self._all_items(shown):
             added = item["created"] if item["created"] > self.now["created"] else self.start
             if at >= added:
                 found.append(self._from_lines(listed[item["id"]], at))
@@ -181,6 +207,20 @@ class Timeline:
             found.append(self._from_lines((key, _price_of(first), first["quantity"], []), at))
         return found
 
+    def _all_items(self, shown: Object) -> list[Object]:
+        """Return the items, those that a cut list left out taken from the present."""
+        items = list(shown["items"]["data"])
+        if shown["items"].get("has_more"):
+            known = {item["id"] for item in items}
+            items += [item for item in self.now["items"]["data"] if item["id"] not in known]
+        return items
+
+    def _present_discounts(self, item_id: str) -> list[str]:
+        for item in self.now["items"]["data"]:
+            if item["id"] == item_id:
+                return _ids(item)
+        return []
+
     @cached_property
     def _item_lines(self) -> dict[str, list[Object]]:
         """Return the licensed lines before the watched time, by item, in order."""
@@ -194,10 +234,26 @@ class Timeline:
                 recurring = self._price(_price_of(line)).get("recurring") or {}
                 if recurring.get("usage_type") == "licensed":
                     found.setdefault(item, []).append(line)
-        for lines in found.values():
+        for item, lines in found.items():
             # At one instant what was given back comes before what was charged.
             lines.sort(key=lambda line: (line["period"]["start"], not _credit(line)))
+            found[item] = [self._whole(line) for line in lines]
         return found
+
+    def _whole(self, line: Object) -> Object:
+        """Return a line with the quantity of all tiers where they are billed one by one."""
+        if self._price(_price_of(line)).get("tiers_mode") != "graduated":
+            return line
+        invoice = next(i for i in self.invoices if line in i["lines"]["data"])
+        together = [
+            each["quantity"]
+            for each in invoice["lines"]["data"]
+            if _details(each).get("subscription_item") == _details(line)["subscription_item"]
+            and _price_of(each) == _price_of(line)
+            and each["period"]["start"] == line["period"]["start"]
+            and (_credit(each), _proration(each)) == (_credit(line), _proration(line))
+        ]
+        return line | {"quantity": sum(together)}
 
     def _from_lines(
         self, present: tuple[str, str, int | None, list[str]], at: int
@@ -247,6 +303,10 @@ class Timeline:
 
     def _own_discounts(self, shown: Object, held_back: bool, at: int) -> list[str]:
         listed = _ids(shown)
+        if "discounts" not in shown and listed:
+            # The old shape shows the first discount alone.
+            present = _ids(self.now)
+            listed = [key for key in listed if key not in present] + present
         if not held_back:
             return listed
         gone = [

@@ -10,7 +10,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -154,7 +154,7 @@ def _chained(events: list[Object]) -> list[Object]:
         kinds = [event["type"].rsplit(".", 1)[1] for event in order]
         if "created" in kinds[1:] or "deleted" in kinds[:-1]:
             continue
-        if all(follows(a, b) for a, b in zip(order, order[1:], strict=False)):
+        if all(follows(a, b) for a, b in pairwise(order)):
             return list(order)
     return events
 

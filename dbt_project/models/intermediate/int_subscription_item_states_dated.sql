@@ -83,7 +83,12 @@ zone_lines as (
         lines.subscription_id,
         lines.subscription_item_id as item_id,
         lines.price_id,
-        lines.quantity,
+        -- Graduated prices are billed in one line for each tier.
+        case
+            when prices.tiers_mode = 'graduated'
+                then cast(sum(lines.quantity) over billed_together as bigint)
+            else lines.quantity
+        end as quantity,
         lines.is_proration,
         lines.is_credit,
         lines.period_starts_at as dated_at,
@@ -104,6 +109,16 @@ zone_lines as (
         lines.subscription_item_id is not null
         and prices.usage_type = 'licensed'
         and prices.billing_interval is not null
+    window billed_together as (
+        partition by
+            lines.account_id,
+            lines.invoice_id,
+            lines.subscription_item_id,
+            lines.price_id,
+            lines.period_starts_at,
+            lines.is_credit,
+            lines.is_proration
+    )
 ),
 
 debits as (
@@ -256,8 +271,12 @@ points as (
             when first_price_id is not null then first_quantity
             else base_quantity
         end as quantity,
-        'current' as source,
-        true as is_estimated,
+        case
+            when first_has_credit and valid_from >= history_started_at then 'invoice_line'
+            else 'current'
+        end as source,
+        not coalesce(first_has_credit and valid_from >= history_started_at, false)
+            as is_estimated,
         true as is_dated
     from items
     where first_at is null or valid_from < first_at

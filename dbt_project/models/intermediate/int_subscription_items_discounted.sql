@@ -280,17 +280,15 @@ applied as (
                 from (
                     select
                         *,
-                        coalesce(
-                            list_reduce(
-                                list_transform(
-                                    list_filter(
-                                        basket, lambda x: list_contains(eligible, x.item_id)
-                                    ),
-                                    lambda x: x.denominator
+                        list_reduce(
+                            list_transform(
+                                list_filter(
+                                    basket, lambda x: list_contains(eligible, x.item_id)
                                 ),
-                                lambda a, b: a // gcd(a, b) * b
+                                lambda x: x.denominator
                             ),
-                            1
+                            lambda a, b: a // gcd(a, b) * b,
+                            cast(1 as hugeint)
                         ) as common
                     from (
                         select

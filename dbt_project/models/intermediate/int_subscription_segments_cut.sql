@@ -69,6 +69,56 @@ first_payments as (
     group by account_id, subscription_id
 ),
 
+cycles as (
+    select
+        account_id,
+        subscription_id,
+        invoice_id,
+        status,
+        list_min(list_transform(
+            list_filter(lines, lambda l: not l.is_proration and not l.is_credit),
+            lambda l: l.period_starts_at
+        )) as period_starts_at
+    from invoices
+    where billing_reason = 'subscription_cycle' and subscription_id is not null
+),
+
+-- A pause older than every event and sync began with the first invoice of the last unbroken run
+-- of those that brought nothing, else with the running period.
+pauses as (
+    select
+        states.account_id,
+        states.subscription_id,
+        coalesce(
+            min(cycles.period_starts_at) filter (
+                where cycles.status in ('void', 'uncollectible', 'draft')
+                and cycles.period_starts_at > coalesce(paid.period_starts_at, '-infinity')
+            ),
+            any_value(states.period_started_at)
+        ) as paused_from
+    from states
+    left join cycles
+        on
+            states.account_id = cycles.account_id
+            and states.subscription_id = cycles.subscription_id
+            and cycles.period_starts_at < states.valid_to
+    left join (
+        select
+            account_id,
+            subscription_id,
+            max(period_starts_at) as period_starts_at
+        from cycles
+        where status not in ('void', 'uncollectible', 'draft')
+        group by account_id, subscription_id
+    ) as paid
+        on
+            states.account_id = paid.account_id
+            and states.subscription_id = paid.subscription_id
+            and paid.period_starts_at < states.valid_to
+    where states.is_reconstructed and states.pause_behavior is not null
+    group by states.account_id, states.subscription_id
+),
+
 -- Every instant at which anything that MRR depends on can change.
 cuts as (
     select
@@ -101,6 +151,12 @@ cuts as (
         subscription_id,
         paid_at as cut_at
     from first_payments
+    union
+    select
+        account_id,
+        subscription_id,
+        paused_from as cut_at
+    from pauses
     union
     select
         discount_uses.account_id,
@@ -141,7 +197,11 @@ stated as (
         bounded.*,
         states.source,
         states.is_reconstructed,
-        states.pause_behavior,
+        case
+            when not states.is_reconstructed or bounded.valid_from >= pauses.paused_from
+                then states.pause_behavior
+        end as pause_behavior,
+        states.is_reconstructed and states.pause_behavior is not null as is_pause_estimated,
         states.discount_ids,
         states.trial_started_at,
         coalesce(
@@ -185,6 +245,10 @@ stated as (
         on
             bounded.account_id = first_payments.account_id
             and bounded.subscription_id = first_payments.subscription_id
+    left join pauses
+        on
+            bounded.account_id = pauses.account_id
+            and bounded.subscription_id = pauses.subscription_id
 ),
 
 final as (
@@ -201,6 +265,7 @@ final as (
         is_reconstructed,
         trial_started_at,
         pause_behavior,
+        is_pause_estimated,
         discount_ids,
         case
             when is_in_trial and status_after_trial in ('active', 'past_due', 'trialing', 'paused')

@@ -60,19 +60,21 @@ event_states as (
         occurred_at,
         moment,
         items_cut,
+        shows_one_discount,
         {{ state }}
     from events
 ),
 
--- An event shows at most ten items; those beyond are taken from the subscription itself.
+-- An event shows at most ten items, and in its old shape the first discount alone; the rest is
+-- taken from the subscription itself.
 event_states_whole as (
     select
-        event_states.* exclude (items_cut, state),
-        case
-            when event_states.items_cut
-                then struct_update(
-                    event_states.state,
-                    items := list_concat(
+        event_states.* exclude (items_cut, shows_one_discount, state),
+        struct_update(
+            event_states.state,
+            items := case
+                when event_states.items_cut
+                    then list_concat(
                         event_states.state.items,
                         list_filter(
                             current_items.state.items,
@@ -84,9 +86,32 @@ event_states_whole as (
                             )
                         )
                     )
-                )
-            else event_states.state
-        end as state
+                when event_states.shows_one_discount
+                    then list_transform(event_states.state.items, lambda item: struct_update(
+                        item,
+                        discount_ids := coalesce(
+                            list_filter(
+                                current_items.state.items, lambda known: known.item_id = item.item_id
+                            )[1].discount_ids,
+                            item.discount_ids
+                        )
+                    ))
+                else event_states.state.items
+            end,
+            discount_ids := case
+                when event_states.shows_one_discount and len(event_states.state.discount_ids) > 0
+                    then list_concat(
+                        list_filter(
+                            event_states.state.discount_ids,
+                            lambda d: not list_contains(
+                                coalesce(current_items.state.discount_ids, []), d
+                            )
+                        ),
+                        coalesce(current_items.state.discount_ids, [])
+                    )
+                else event_states.state.discount_ids
+            end
+        ) as state
     from event_states
     left join current_items
         on
@@ -336,6 +361,7 @@ final as (
         subscriptions.created_at,
         subscriptions.started_at,
         subscriptions.ended_at,
+        subscriptions.period_started_at,
         runs.valid_from,
         runs.valid_to,
         runs.source,
