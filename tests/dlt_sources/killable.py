@@ -13,6 +13,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+EVENTS_OF_A_LOAD = 400_000
+"""About as many as a small load has, to draw a moment from."""
+
 
 def main(what: str, options: dict[str, Any]) -> None:
     # Imported before the count begins: being killed while importing tells nothing.
