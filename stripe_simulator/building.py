@@ -14,7 +14,7 @@ from stripe_simulator.store import ObjectStore
 # Presets that are another one many times over: more than a million charges in 18 months.
 COPIED_PRESETS = {"large": ("demo", 52)}
 
-Truth = Callable[[Any, str, date, date], dict[Any, Any]]
+Truth = Callable[..., dict[Any, Any]]
 
 
 def build(
@@ -38,17 +38,20 @@ def build(
         **rates: Rates that differ from the preset's.
 
     Returns:
-        The world, and ``truth(world, account_id, first_day, last_day)``.
+        The world, and ``truth(world, account_id, first_day, last_day)``, which takes the ledger's
+        ``first_sync`` too.
 
     Raises:
         ValueError: If the preset, a rate or that many copies cannot be.
     """
     from stripe_simulator.world import build_world
 
-    def truth(world: Any, account_id: str, first: date, last: date) -> dict[Any, Any]:
+    def truth(
+        world: Any, account_id: str, first: date, last: date, **known: int
+    ) -> dict[Any, Any]:
         from stripe_simulator import ledger
 
-        return ledger.truth(world, account_id, first, last)
+        return ledger.truth(world, account_id, first, last, **known)
 
     base, times = COPIED_PRESETS.get(preset, (preset, 1))
     count = times * copies

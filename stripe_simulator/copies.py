@@ -59,7 +59,7 @@ RATIOS = frozenset(
     }
 )
 
-Truth = Callable[[Any, str, date, date], dict[Any, Any]]
+Truth = Callable[..., dict[Any, Any]]
 
 
 def suffix(copy: int) -> str:
@@ -194,8 +194,10 @@ class CopiedWorld:
 def copied_truth(truth: Truth) -> Truth:
     """The ledger's question, asked of a `CopiedWorld`."""
 
-    def asked(world: Any, account_id: str, first: date, last: date) -> dict[Any, Any]:
-        days = truth(world.original, account_id, first, last)
+    def asked(
+        world: Any, account_id: str, first: date, last: date, **known: int
+    ) -> dict[Any, Any]:
+        days = truth(world.original, account_id, first, last, **known)
         return {
             day: {
                 currency: {
