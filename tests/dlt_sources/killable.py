@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-EVENTS_OF_A_LOAD = 400_000
+EVENTS_OF_A_LOAD = 1_800_000
 """About as many as a small load has, to draw a moment from."""
 
 
