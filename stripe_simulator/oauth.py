@@ -47,6 +47,9 @@ class Code:
     scope: str
     expires_at: int
     used: bool = False
+    # What was issued for it: taken back if somebody presents the code again.
+    access_token: str = ""
+    refresh_token: str = ""
 
 
 @dataclass(slots=True)
@@ -201,15 +204,21 @@ class OAuth:
         form = _fields(request.body.decode("utf-8", "replace"))
         self._check_platform(request, form)
         grant = form.get("grant_type", "")
+        code: Code | None = None
         if grant == "authorization_code":
-            account_id, scope = self._use_code(form.get("code", ""), flow)
+            code = self._use_code(form.get("code", ""), flow)
+            account_id, scope = code.account_id, code.scope
         elif grant == "refresh_token":
             account_id, scope = self._use_refresh_token(form.get("refresh_token", ""), flow)
         elif not grant:
             raise OAuthError(400, "invalid_request", "No grant type specified")
         else:
             raise OAuthError(400, "unsupported_grant_type", f"Unsupported grant type: {grant}")
-        return self._issue(flow, account_id, scope)
+        tokens = self._issue(flow, account_id, scope)
+        if code is not None:
+            code.access_token = str(tokens["access_token"])
+            code.refresh_token = str(tokens["refresh_token"])
+        return tokens
 
     def _check_platform(self, request: Request, form: dict[str, str]) -> None:
         """Only the platform's own secret key may exchange."""
@@ -217,19 +226,32 @@ class OAuth:
         if secret != self._credentials.platform.secret:
             raise OAuthError(401, "invalid_client", "Invalid API Key provided for the platform")
 
-    def _use_code(self, value: str, flow: str) -> tuple[str, str]:
-        """The account and scope of a code that is good, once."""
+    def _use_code(self, value: str, flow: str) -> Code:
+        """A code that is good, once; a second use takes back what the first one brought."""
         code = self._codes.get(value)
         if code is None or code.flow != flow:
             raise OAuthError(400, "invalid_grant", f"Authorization code does not exist: {value}")
         if code.used:
+            self._take_back(code)
             raise OAuthError(
-                400, "invalid_grant", f"This authorization code has already been used: {value}"
+                400,
+                "invalid_grant",
+                "This authorization code has already been used. All tokens issued with this code "
+                "have been revoked.",
             )
         if self._clock.now() >= code.expires_at:
             raise OAuthError(400, "invalid_grant", f"Authorization code expired: {value}")
         code.used = True
-        return code.account_id, code.scope
+        return code
+
+    def _take_back(self, code: Code) -> None:
+        """Revoke the tokens that a code brought; those refreshed since live on."""
+        credential = self._credentials.find(code.access_token)
+        if credential is not None:
+            credential.revoked = True
+        token = self._refresh_tokens.get(code.refresh_token)
+        if token is not None:
+            token.used = True
 
     def _use_refresh_token(self, value: str, flow: str) -> tuple[str, str]:
         """The account and scope of a refresh token that is good; an app's is then used up."""

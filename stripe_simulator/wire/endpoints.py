@@ -152,8 +152,10 @@ INVOICE_PAYMENT_FILTERS = {
 CHARGE_LINKS = {"charge": reference("charge"), "payment_intent": reference("payment_intent")}
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint("/v1/account", "account", "account", "account", MappingProxyType(EXPAND)),
-    Endpoint("/v1/accounts/{id}", "account", "account", "account", MappingProxyType(EXPAND)),
+    Endpoint("/v1/account", "account", "account", "accounts_kyc_basic", MappingProxyType(EXPAND)),
+    Endpoint(
+        "/v1/accounts/{id}", "account", "account", "accounts_kyc_basic", MappingProxyType(EXPAND)
+    ),
     *_collection(
         "/v1/balance_transactions",
         "balance_transaction",

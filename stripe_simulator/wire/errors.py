@@ -148,12 +148,27 @@ def missing_parameter(param: str) -> StripeError:
 
 
 def exclusive_parameters(first: str, second: str) -> StripeError:
-    """Two parameters that shut each other out."""
+    """Two parameters that shut each other out; Stripe gives this refusal no code."""
+    return StripeError(
+        400, f"Received both {first} and {second} parameters. Please pass in only one."
+    )
+
+
+def too_deep(path: str, levels: int) -> StripeError:
+    """An expansion of too many levels."""
     return StripeError(
         400,
-        f"Received both {first} and {second} parameters. Please pass in only one.",
-        code="parameters_exclusive",
+        f"You cannot expand more than {levels} levels of a property. Property: {path}",
+        code="property_expansion_max_depth",
     )
+
+
+def not_expandable(path: str, in_list: bool) -> StripeError:
+    """An expansion that leads nowhere; in a list perhaps only for want of ``data.``."""
+    hint = ""
+    if in_list and path.partition(".")[0] != "data":
+        hint = f" You may want to try expanding 'data.{path}' instead."
+    return StripeError(400, f"This property cannot be expanded ({path}).{hint}")
 
 
 def invalid_version(version: str, served: str) -> StripeError:

@@ -64,7 +64,6 @@ def page(
         StripeError: For a limit out of range or a cursor that names nothing.
     """
     limit = limit_of(parameters)
-    check_cursors(parameters)
     low, high = parameters.get("created", (None, None))
     if oldest is not None:
         low = oldest if low is None else max(low, oldest)
@@ -72,6 +71,8 @@ def page(
     last = len(shelf) if high is None else shelf.first_at_or_after(high)
     after = _cursor(shelf, parameters, "starting_after")
     before = _cursor(shelf, parameters, "ending_before")
+    # A cursor that names nothing is refused before two cursors are.
+    check_cursors(parameters)
     if after is not None:
         last = min(last, shelf.place_of(after))
     if before is not None:

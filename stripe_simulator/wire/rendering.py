@@ -41,29 +41,17 @@ def expansion_tree(paths: list[str], object_type: str, in_list: bool) -> Tree:
     for path in paths:
         segments = path.split(".")
         if len(segments) > MAX_EXPAND_DEPTH:
-            raise errors.invalid_parameter(
-                "expand",
-                f"You cannot expand more than {MAX_EXPAND_DEPTH} levels of a property. "
-                f"Property: {path}",
-            )
+            raise errors.too_deep(path, MAX_EXPAND_DEPTH)
         if in_list:
             if segments[0] != "data":
-                hint = ""
-                if _leads_somewhere(object_type, segments):
-                    hint = f" You may want to try expanding 'data.{path}' instead."
-                raise _not_expandable(path, hint)
+                raise errors.not_expandable(path, in_list)
             segments = segments[1:]
         if segments and not _leads_somewhere(object_type, segments):
-            raise _not_expandable(path, "")
+            raise errors.not_expandable(path, in_list)
         branch = tree
         for segment in segments:
             branch = branch.setdefault(segment, {})
     return tree
-
-
-def _not_expandable(path: str, hint: str) -> errors.StripeError:
-    """Stripe's refusal of an expansion."""
-    return errors.invalid_parameter("expand", f"This property cannot be expanded ({path}).{hint}")
 
 
 def _leads_somewhere(object_type: str, segments: list[str]) -> bool:

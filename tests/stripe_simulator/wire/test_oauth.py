@@ -150,8 +150,12 @@ def test_a_platform_reads_with_its_own_key_and_the_accounts_name(served: Simulat
 def test_a_code_is_good_once(served: Simulator, flow: str) -> None:
     code = landed(press(served, flow, "approve"))["code"]
     fields = {"grant_type": "authorization_code", "code": code}
-    assert exchange(served, flow, **fields).status == 200
+    tokens = orjson.loads(exchange(served, flow, **fields).body)
+    assert ask(served, "/v1/charges", key=tokens["access_token"]).status == 200
     assert refusal(exchange(served, flow, **fields)) == "invalid_grant"
+    assert ask(served, "/v1/charges", key=tokens["access_token"]).status in (401, 403)
+    again = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    assert refusal(exchange(served, flow, **again)) == "invalid_grant"
 
 
 @pytest.mark.parametrize("flow", FLOWS)
