@@ -48,7 +48,11 @@ linked as (
             charges.account_id = by_payment_intent.account_id
             and charges.payment_intent_id = by_payment_intent.payment_intent_id
     -- Blocked for a malformed API call: nobody tried to pay.
-    where coalesce(charges.outcome_type, '') != 'invalid'
+    where
+        coalesce(charges.outcome_type, '') != 'invalid'
+        -- A charge from before the window is read when a refund or a dispute names it; alone of
+        -- its day, it is no history.
+        and charges.created_at >= clock.history_started_at
 ),
 
 final as (
