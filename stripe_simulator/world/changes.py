@@ -236,3 +236,45 @@ def put_on_trial(account: Account, subscription: Subscription, days: int) -> Non
         made += lines.period_lines(account, subscription, item)
     _announce(account, subscription, before, made, at_once=True, since=now)
     lifecycle.plan(account, subscription)
+
+
+def end_trial(account: Account, subscription: Subscription) -> None:
+    """End a trial early: the subscription is billed from now on."""
+    if subscription.status != "trialing":
+        return
+    before = account.snapshot(subscription)
+    subscription.trial_end = subscription.anchor = account.now
+    for item in subscription.items:
+        item.period_end = account.now
+    account.show(subscription, "customer.subscription.updated", before=before)
+    lifecycle.plan(account, subscription)
+
+
+def cancel_with_credit(account: Account, subscription: Subscription) -> None:
+    """Cancel at once and give credit for the time that was paid and is not used."""
+    if subscription.status not in ("active", "past_due"):
+        return
+    made = [
+        lines.proration(
+            account,
+            subscription,
+            item,
+            item.price,
+            item.quantity,
+            (item.period_start, item.period_end),
+            -1,
+        )
+        for item in subscription.items
+        if not item.price.metered
+    ]
+    lifecycle.cancel_now(account, subscription)
+    invoice = billing.new_invoice(
+        account,
+        subscription.customer,
+        subscription.currency,
+        "subscription_update",
+        made,
+        subscription,
+        proration_date=account.now,
+    )
+    billing.finalise(account, invoice)

@@ -11,6 +11,8 @@ from typing import Any
 
 HOUR = 3_600
 DAY = 86_400
+# From a movement of the balance to its money being available.
+AVAILABLE_SECONDS = 2 * DAY
 
 
 class Queue:

@@ -6,7 +6,7 @@ does not: which invoice is collected when (`billing`).
 
 from stripe_simulator.world import log
 from stripe_simulator.world.account import Account
-from stripe_simulator.world.clock import DAY
+from stripe_simulator.world.clock import AVAILABLE_SECONDS
 from stripe_simulator.world.render.payments import FAILURES
 from stripe_simulator.world.state import Charge, Customer, Dispute, Intent, Refund, Transaction
 
@@ -241,6 +241,8 @@ def _dispute_money(account: Account, thing: Dispute, amount: int, fee: int) -> N
     kind = "dispute" if amount < 0 else "dispute_reversal"
     moved = _move(account, charge.currency, amount, fee, "adjustment", kind, thing.id)
     thing.transactions.append(moved)
+    # A dispute carries its movements, so it has to follow when their money becomes available.
+    account.schedule(moved.created + AVAILABLE_SECONDS, Account.show, thing)
     account.decide(
         log.DisputeMoved(account.now, thing.created, thing.id, charge.id, charge.currency, amount)
     )
@@ -259,5 +261,5 @@ def _move(
         account.ids.new("txn"), account.now, currency, amount, fee, kind, category, source
     )
     account.show(moved)
-    account.schedule(account.now + 2 * DAY, lambda world, thing: world.show(thing), moved)
+    account.schedule(account.now + AVAILABLE_SECONDS, Account.show, moved)
     return moved

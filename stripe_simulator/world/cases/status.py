@@ -47,6 +47,14 @@ def trial_ends_in_dunning(stage: Stage) -> Play:
     yield from ()
 
 
+@case("§1")
+def trial_ended_early(stage: Stage) -> Play:
+    """A trial of a month that its owner ends after ten days."""
+    subscription = stage.subscribe(stage.price(), trial_days=30)
+    yield stage.days(10)
+    changes.end_trial(stage.account, subscription)
+
+
 @case("§3")
 def trial_canceled_before_its_end(stage: Stage) -> Play:
     """A trial canceled on the way ends as no churn: it was never active."""
@@ -202,6 +210,14 @@ def canceled_at_once(stage: Stage) -> Play:
     subscription = stage.subscribe(stage.price())
     yield stage.days(25)
     stage.cancel(subscription)
+
+
+@case("§2")
+def canceled_with_credit(stage: Stage) -> Play:
+    """Canceled at once with credit for the rest of the year: a credit line without a debit."""
+    subscription = stage.subscribe(stage.price(12_000, "year"))
+    yield stage.days(33)
+    changes.cancel_with_credit(stage.account, subscription)
 
 
 @case("§2")

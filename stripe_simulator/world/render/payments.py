@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from stripe_simulator.world.clock import DAY
+from stripe_simulator.world.clock import AVAILABLE_SECONDS, DAY
 from stripe_simulator.world.state import Charge, Dispute, Intent, Refund, Transaction
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def transaction(account: "Account", thing: Transaction) -> dict[str, Any]:
         "id": thing.id,
         "object": "balance_transaction",
         "amount": thing.amount,
-        "available_on": thing.created + 2 * DAY,
+        "available_on": thing.created + AVAILABLE_SECONDS,
         "balance_type": "payments",
         "created": thing.created,
         "currency": thing.currency,
@@ -272,6 +272,6 @@ def transaction(account: "Account", thing: Transaction) -> dict[str, Any]:
         "net": thing.amount - thing.fee,
         "reporting_category": thing.category,
         "source": thing.source,
-        "status": "available" if account.now >= thing.created + 2 * DAY else "pending",
+        "status": "available" if account.now >= thing.created + AVAILABLE_SECONDS else "pending",
         "type": thing.kind,
     }

@@ -58,6 +58,16 @@ def test_an_unknown_case_is_refused() -> None:
         staged("nope")
 
 
+def test_a_dispute_follows_its_money_however_the_clock_is_moved() -> None:
+    stops = [START + round(days * DAY) for days in (12.5, 16)]
+    leap, steps = ObjectStore(), ObjectStore()
+    build_world("every-case", 1, START, stops[1], leap, cases=("dispute-won",), accounts=1)
+    world = build_world("every-case", 1, START, stops[0], steps, cases=("dispute-won",), accounts=1)
+    world.advance(stops[1])
+    account = world.accounts[0].id
+    assert [*leap.scan(account, "dispute")] == [*steps.scan(account, "dispute")] != []
+
+
 def test_old_versions_are_seen_in_events(everything: tuple[World, ObjectStore]) -> None:
     world, store = everything
     old = next(account for account in world.accounts if account.api_version != "2026-05-27.dahlia")
@@ -89,6 +99,10 @@ BY_HAND = [
     ("trial-converts", 13, "mrr", "0"),
     ("trial-converts", 13, "trialing_subscriptions", "1"),
     ("trial-converts", 15, "mrr", "12"),
+    ("trial-ended-early", 9, "mrr", "0"),
+    ("trial-ended-early", 11, "mrr", "12"),
+    ("canceled-with-credit", 32, "mrr", "10"),
+    ("canceled-with-credit", 34, "mrr", "0"),
     ("trial-pauses-for-good", 20, "mrr", "0"),
     ("incomplete-expired", 5, "active_subscriptions", "0"),
     ("pause-void", 25, "mrr", "0"),
