@@ -17,6 +17,14 @@ Days = Mapping[dt.date, Mapping[str, Mapping[str, Value]]]
 
 # Rates over the last 30 days that weigh by MRR need closings from before the window.
 WEIGHTED_RATES = frozenset({"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr"})
+OVER_30_DAYS = WEIGHTED_RATES | {"customer_churn_rate_30d", "ltv"}
+# What rests on payments and customers alone is known for the whole window.
+PAYMENTS = frozenset(
+    "customer_count new_customers customer_growth_rate realised_revenue_per_customer"
+    " payment_success_rate attempt_success_rate succeeded_payments pending_payments"
+    " transaction_count failed_payments failed_amount failed_payments_unrecovered gross_revenue"
+    " refunds disputes net_revenue invoiced_revenue trial_starts churned_subscriptions".split()
+)
 # A discount that ended before the first invoice of the window leaves no trace: it can touch only
 # the net column, and for as long as one monthly period reaches into the window.
 UNTRACED_DAYS = 31
@@ -46,9 +54,19 @@ class Comparison:
         )
 
 
-def knowable(metric: str, day: dt.date, first_day: dt.date) -> bool:
-    """Tell whether an import whose first day is `first_day` can know a metric of a day."""
+def knowable(metric: str, day: dt.date, first_day: dt.date, exact_from: dt.date) -> bool:
+    """Tell whether an import whose first day is `first_day` can know a metric of a day.
+
+    Args:
+        metric: A column of `metrics_daily`.
+        day: The day.
+        first_day: First day of the imported window.
+        exact_from: First day from which every change of a subscription left a dated trace.
+    """
     age = (day - first_day).days
+    if exact_from > first_day and metric not in PAYMENTS:
+        trace = (day - exact_from).days
+        return trace >= (32 if metric in OVER_30_DAYS else 2)
     if metric in WEIGHTED_RATES:
         return age >= 30
     if metric == "mrr_net":
@@ -57,7 +75,12 @@ def knowable(metric: str, day: dt.date, first_day: dt.date) -> bool:
 
 
 def compare(
-    built: list[dict[str, Any]], expected: Days, first_day: dt.date, *, complete: bool = False
+    built: list[dict[str, Any]],
+    expected: Days,
+    first_day: dt.date,
+    *,
+    complete: bool = False,
+    exact_from: dt.date | None = None,
 ) -> Comparison:
     """Compare every metric of every day and currency.
 
@@ -67,6 +90,7 @@ def compare(
         first_day: First day of the imported window.
         complete: Compare what an import cannot know as well, where both computations read the
             same objects.
+        exact_from: From when every change left a dated trace; the first day by default.
     """
     outcome = Comparison()
     rows = {(row["day"], row["currency"]): row for row in built}
@@ -79,7 +103,7 @@ def compare(
             for metric, value in metrics.items():
                 if metric in NOT_OF_THE_BUSINESS:
                     continue
-                if not complete and not knowable(metric, day, first_day):
+                if not complete and not knowable(metric, day, first_day, exact_from or first_day):
                     outcome.skipped += 1
                     continue
                 outcome.compared += 1

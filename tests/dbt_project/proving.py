@@ -23,13 +23,15 @@ from stripe_simulator.store import ObjectStore
 from stripe_simulator.world import build_world
 from tests.dbt_project.building import dbt, rows
 from tests.dbt_project.comparing import Comparison, compare
-from tests.dbt_project.landing import land
+from tests.dbt_project.landing import Load, land
 from tests.dbt_project.worlds import DAY, Reader
 from tests.oracle.days import Oracle
 
 NOW = int(dt.datetime(2026, 3, 20, 15, 30, tzinfo=dt.UTC).timestamp())
 START = (NOW - 400 * DAY) // DAY * DAY
 # A first import, a sync an hour and a half after midnight the next day, a week and 20 days later.
+# Presets that stage changes which leave no dated trace once their events are gone.
+UNTRACED = ("every-case",)
 STEPS = (0, DAY + 36_000, 7 * DAY, 20 * DAY)
 
 
@@ -53,7 +55,7 @@ def prove(
     world = build_world(preset, seed, START, NOW, store, **rates)
     history_start = default_history_start(NOW)
     readers = [Reader(world, store, account.id, history_start) for account in world.accounts]
-    loads: dict[str, list] = {reader.account: [] for reader in readers}
+    loads: dict[str, list[Load]] = {reader.account: [] for reader in readers}
     for step in steps:
         if step:
             world.advance(world.now + step)
@@ -77,8 +79,17 @@ def prove(
                 history_start=history_start,
                 first_sync=NOW,
             )
+            exact_from = oracle.readings.day(oracle.readings.watched_from)
             name = f"{preset} {seed} {reader.account} {oracle.today}"
-            yield f"{name} ledger", compare(built, ledger, oracle.first_day)
+            yield (
+                f"{name} ledger",
+                compare(
+                    built,
+                    ledger,
+                    oracle.first_day,
+                    exact_from=exact_from if preset in UNTRACED else None,
+                ),
+            )
             yield (
                 f"{name} oracle",
                 compare(built, oracle.numbers(), oracle.first_day, complete=True),

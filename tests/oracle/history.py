@@ -237,7 +237,7 @@ class Timeline:
         for item, lines in found.items():
             # At one instant what was given back comes before what was charged.
             lines.sort(key=lambda line: (line["period"]["start"], not _credit(line)))
-            found[item] = [self._whole(line) for line in lines]
+            found[item] = [self._whole(line) for line in _without_undone(lines)]
         return found
 
     def _whole(self, line: Object) -> Object:
@@ -432,6 +432,20 @@ def _credit(line: Object) -> bool:
 
 def _price_of(line: Object) -> str:
     return str(line["pricing"]["price_details"]["price"])
+
+
+def _without_undone(lines: list[Object]) -> list[Object]:
+    """Leave out what one line charged and another gave back in the same second."""
+    undone: set[str] = set()
+    for line in lines:
+        credited = (_details(line).get("proration_details") or {}).get("credited_items") or {}
+        for other in lines:
+            if (
+                other["id"] in (credited.get("invoice_line_items") or [])
+                and other["period"]["start"] == line["period"]["start"]
+            ):
+                undone |= {line["id"], other["id"]}
+    return [line for line in lines if line["id"] not in undone]
 
 
 def _discounted(line: Object) -> int:
