@@ -6,7 +6,6 @@ and signals are in ``__main__``.
 
 import logging
 import time
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,7 +126,7 @@ class Simulator:
         """Let an account's access tokens run out now."""
         self.credentials.expire_tokens(account_id)
 
-    def handle(self, request: Request) -> Response | Awaitable[Response]:
+    def handle(self, request: Request) -> Response:
         """Answer any request; a mistake of the simulator's own is a 500 and a traceback."""
         try:
             return self._dispatch(request)
@@ -135,7 +134,7 @@ class Simulator:
             LOG.exception("failed to answer %s %s", request.method, request.path)
             return Response(500, b'{"error": {"message": "the simulator failed: see its log"}}')
 
-    def _dispatch(self, request: Request) -> Response | Awaitable[Response]:
+    def _dispatch(self, request: Request) -> Response:
         """Route by the first part of the path."""
         if request.path.startswith(PREFIX):
             return self._control.handle(request)

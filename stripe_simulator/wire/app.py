@@ -7,7 +7,7 @@ a module of their own; this one calls them in turn.
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,8 +75,8 @@ class StripeApi:
         self.effects = effects
         self._routes = {endpoint.path: endpoint for endpoint in ENDPOINTS}
 
-    def handle(self, request: Request) -> Response | Awaitable[Response]:
-        """Answer one request to ``/v1``, errors included; awaitable when it takes its time."""
+    def handle(self, request: Request) -> Response:
+        """Answer one request to ``/v1``, errors included; latency is left to the HTTP server."""
         self._tick()
         call = Call("req_" + secrets.token_hex(7), request.path)
         fault = None
@@ -104,16 +104,12 @@ class StripeApi:
         if self.faults.quiet:
             return response
         response.delay += self.faults.delay()
-        return self._later(response, call) if response.delay else response
-
-    async def _later(self, response: Response, call: Call) -> Response:
-        """Hold an answer back; meanwhile it counts as a request that is running."""
-        self.limiter.started(call.account_id, call.template)
-        try:
-            await asyncio.sleep(response.delay)
-        finally:
-            self.limiter.finished(call.account_id, call.template)
-        response.delay = 0.0
+        if response.delay:
+            # Until the answer is due the request counts as running, whatever becomes of the client.
+            self.limiter.started(call.account_id, call.template)
+            asyncio.get_running_loop().call_later(
+                response.delay, self.limiter.finished, call.account_id, call.template
+            )
         return response
 
     def _befall(self, fault: Fault, request: Request) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
+import orjson
+
 from stripe_simulator.wire import errors
 from stripe_simulator.wire.http import Response
 
@@ -22,6 +24,7 @@ KINDS = (
     "stall",
     "cut",
     "truncate",
+    "overflow",
     "delete",
     "revoke",
     "expire",
@@ -54,11 +57,13 @@ class Fault:
     account: str | None = None
     after: int = 0
     times: int = 1
-    # error: the status. rate_limit: the reason. stall: seconds. truncate: the share of the body.
+    # error: the status. rate_limit: the reason. stall: seconds. truncate, overflow: the share of
+    # the body that is sent. overflow: from how many objects on a page is too long.
     status: int = 500
     reason: str = "endpoint-rate"
     seconds: float = 30.0
     share: float = 0.5
+    most: int = 50
     # delete: which object; without an id, the last one of the page that was just sent.
     object_id: str | None = None
     seen: int = 0
@@ -221,3 +226,5 @@ def spoil(response: Response, fault: Fault) -> None:
         response.cut_after = 0
     elif fault.kind == "truncate":
         response.cut_after = max(1, int(len(response.body) * fault.share))
+    elif fault.kind == "overflow" and len(orjson.loads(response.body).get("data", ())) > fault.most:
+        response.body = response.body[: int(len(response.body) * fault.share)]

@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -48,7 +48,7 @@ class Response:
     cut_after: int | None = None
 
 
-Handler = Callable[[Request], Awaitable[Response] | Response]
+Handler = Callable[[Request], Response]
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -139,18 +139,17 @@ class HttpProtocol(asyncio.Protocol):
         )
         keep_alive = self._parser.should_keep_alive()
         if self._worker is None or self._worker.done():
-            answered = self._handler(request)
-            if isinstance(answered, Response) and not answered.delay and self._drained.is_set():
-                self._write(answered, keep_alive)
+            response = self._handler(request)
+            if not response.delay and self._drained.is_set():
+                self._write(response, keep_alive)
                 return
-            self._worker = asyncio.ensure_future(self._work(answered, keep_alive))
+            self._worker = asyncio.ensure_future(self._work(response, keep_alive))
         else:
             self._queue.append((request, keep_alive))
 
-    async def _work(self, answer: Awaitable[Response] | Response, keep_alive: bool) -> None:
-        """Finish the given answer, then whatever was pipelined behind it."""
+    async def _work(self, response: Response, keep_alive: bool) -> None:
+        """Send the given answer when it is due, then whatever was pipelined behind it."""
         while True:
-            response = answer if isinstance(answer, Response) else await answer
             if response.delay:
                 await asyncio.sleep(response.delay)
             await self._drained.wait()
@@ -158,7 +157,7 @@ class HttpProtocol(asyncio.Protocol):
             if not self._queue or self._transport.is_closing():
                 return
             request, keep_alive = self._queue.popleft()
-            answer = self._handler(request)
+            response = self._handler(request)
 
     def _write(self, response: Response, keep_alive: bool) -> None:
         """Send head and body; cut the connection where the response asks for it."""

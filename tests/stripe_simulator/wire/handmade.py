@@ -226,6 +226,4 @@ def ask(
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if secret:
         sent["authorization"] = f"Bearer {secret}"
-    answer = served.handle(Request(method, where, query, sent, body))
-    assert isinstance(answer, Response)
-    return answer
+    return served.handle(Request(method, where, query, sent, body))

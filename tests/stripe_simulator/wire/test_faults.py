@@ -1,5 +1,6 @@
 """Faults: scripted, seeded, and as a client on a socket meets them."""
 
+import asyncio
 import time
 from collections import Counter
 from typing import Any
@@ -71,6 +72,16 @@ def test_an_object_can_vanish_between_two_pages() -> None:
     assert answer.status == 400
     assert orjson.loads(answer.body)["error"]["code"] == "resource_missing"
     assert orjson.loads(ask(served, f"/v1/customers/{cursor}").body)["deleted"] is True
+
+
+def test_a_page_can_be_too_long_until_it_is_halved() -> None:
+    served = handmade.simulator()
+    script(served, {"kind": "overflow", "most": 50, "times": 100})
+    answer = ask(served, "/v1/charges?limit=100")
+    assert answer.status == 200
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(answer.body)
+    assert len(orjson.loads(ask(served, "/v1/charges?limit=50").body)["data"]) == 50
 
 
 def test_access_can_go_in_the_middle_of_a_sync() -> None:
@@ -157,3 +168,20 @@ def test_a_client_meets_a_cut_a_truncation_and_a_stall() -> None:
         script(served, {"latency": {"median_ms": 150, "spread": 0}})
         assert client.get("/v1/charges").status_code == 200
         assert time.perf_counter() - began >= 0.15
+
+
+def test_requests_that_wait_count_as_running() -> None:
+    served = handmade.simulator(limits="live", latency=Latency(median_ms=300, spread=0))
+    key = served.credentials.account_key(ACME)
+
+    async def at_once(url: str, count: int) -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=count)
+        async with httpx.AsyncClient(base_url=url, auth=(key, ""), limits=limits) as client:
+            return await asyncio.gather(*(client.get("/v1/charges") for _ in range(count)))
+
+    with listening(served) as url:
+        answers = asyncio.run(at_once(url, 30))
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) == 5
+    reasons = {answer.headers["Stripe-Rate-Limited-Reason"] for answer in refused}
+    assert reasons == {"endpoint-concurrency"}
