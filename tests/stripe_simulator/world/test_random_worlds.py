@@ -72,7 +72,8 @@ STEPS = st.lists(
         st.integers(0, 1_000),
         st.integers(0, 40 * DAY),
     ),
-    max_size=14,
+    min_size=3,
+    max_size=16,
 )
 
 
