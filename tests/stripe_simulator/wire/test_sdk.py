@@ -1,12 +1,16 @@
 """The official SDK reads the simulator as it would read Stripe."""
 
+import json
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 import stripe
 
 from stripe_simulator.server import Simulator
 from stripe_simulator.wire.app import API_VERSION
+from tests.stripe_simulator.conformance import simulate
 from tests.stripe_simulator.wire import handmade
 from tests.stripe_simulator.wire.live import listening
 
@@ -68,3 +72,76 @@ def test_a_platform_reads_no_account_that_is_not_connected(url: str, served: Sim
     with pytest.raises(stripe.PermissionError) as raised:
         platform.v1.charges.list()
     assert raised.value.json_body["error"]["code"] == "account_invalid"
+
+
+def consent(url: str, **changes: str) -> str:
+    """Approve the platform as a person would; gives the code."""
+    query = {
+        "response_type": "code",
+        "scope": "read_only",
+        "client_id": "ca_simulator",
+        "redirect_uri": "http://127.0.0.1:9/callback",
+        "state": "s",
+        **changes,
+    }
+    form = {"action": "approve", "account": handmade.ACME}
+    answer = httpx.post(f"{url}/oauth/authorize", params=query, data=form)
+    assert answer.status_code == 302
+    return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+
+
+def test_the_sdk_connects_reads_and_disconnects(url: str, served: Simulator) -> None:
+    platform = client(url, served.credentials.platform.secret)
+    tokens = platform.oauth.token({"grant_type": "authorization_code", "code": consent(url)})
+    assert tokens.stripe_user_id == handmade.ACME
+    connected = client(url, served.credentials.platform.secret, handmade.ACME)
+    assert connected.v1.charges.list({"limit": 1}).data[0].id == "ch_0250"
+    gone = platform.oauth.deauthorize(
+        {"client_id": "ca_simulator", "stripe_user_id": handmade.ACME}
+    )
+    assert gone.stripe_user_id == handmade.ACME
+    with pytest.raises(stripe.PermissionError):
+        connected.v1.charges.list()
+
+
+def test_a_code_used_twice_is_the_sdks_invalid_grant(url: str, served: Simulator) -> None:
+    platform = client(url, served.credentials.platform.secret)
+    code = consent(url)
+    platform.oauth.token({"grant_type": "authorization_code", "code": code})
+    with pytest.raises(stripe.oauth_error.InvalidGrantError):
+        platform.oauth.token({"grant_type": "authorization_code", "code": code})
+
+
+def test_raw_requests_of_the_sdk_carry_arrays_and_windows(url: str, served: Simulator) -> None:
+    reader = client(url, served.credentials.account_key(handmade.ACME))
+    window = {"gte": handmade.NOW - 1000, "lt": handmade.NOW - 999}
+    answer = reader.raw_request(
+        "get", "/v1/charges", created=window, limit=100, expand=["data.customer"]
+    )
+    page = json.loads(answer.body)
+    assert [each["id"] for each in page["data"]] == ["ch_0002", "ch_0001"]
+    assert page["data"][0]["customer"]["object"] == "customer"
+
+
+def test_every_list_of_the_sdk_reads_a_whole_tiny_world() -> None:
+    simulator = simulate("tiny", 3, days=120)
+    account_id = simulator.accounts[0].id
+    with listening(simulator) as base:
+        api = client(base, simulator.credentials.account_key(account_id)).v1
+        services = {
+            "balance_transaction": api.balance_transactions,
+            "charge": api.charges,
+            "coupon": api.coupons,
+            "customer": api.customers,
+            "dispute": api.disputes,
+            "event": api.events,
+            "invoice": api.invoices,
+            "invoice_payment": api.invoice_payments,
+            "payment_intent": api.payment_intents,
+            "product": api.products,
+            "refund": api.refunds,
+        }
+        for kind, service in services.items():
+            read = [each.id for each in service.list({"limit": 50}).auto_paging_iter()]
+            stored = [each["id"] for each in simulator.store.scan(account_id, kind)]
+            assert read == stored[::-1], kind
