@@ -65,9 +65,7 @@ API versions both places are listed, and the model coalesces them.
             "subscription_item_details": {
                 "subscription": "VARCHAR", "subscription_item": "VARCHAR",
                 "proration": "BOOLEAN",
-                "proration_details": {"credited_items": {
-                    "invoice": "VARCHAR", "invoice_line_items": ["VARCHAR"]
-                }}
+                "proration_details": {"credited_items": {"invoice": "VARCHAR"}}
             },
             "invoice_item_details": {
                 "subscription": "VARCHAR", "proration": "BOOLEAN",

@@ -145,6 +145,7 @@ class Timeline:
                     and invoice["collection_method"] == "charge_automatically"
                     and invoice["amount_due"] > 0
                     and paid is not None
+                    and invoice["created"] < paid
                     and at < paid
                 ):
                     return "incomplete"
@@ -436,16 +437,19 @@ def _price_of(line: Object) -> str:
 
 def _without_undone(lines: list[Object]) -> list[Object]:
     """Leave out what one line charged and another gave back in the same second."""
-    undone: set[str] = set()
-    for line in lines:
-        credited = (_details(line).get("proration_details") or {}).get("credited_items") or {}
-        for other in lines:
+    kept = list(lines)
+    for credit in (line for line in lines if _credit(line)):
+        for debit in kept:
             if (
-                other["id"] in (credited.get("invoice_line_items") or [])
-                and other["period"]["start"] == line["period"]["start"]
+                not _credit(debit)
+                and debit["period"]["start"] == credit["period"]["start"]
+                and _price_of(debit) == _price_of(credit)
+                and debit["quantity"] == credit["quantity"]
             ):
-                undone |= {line["id"], other["id"]}
-    return [line for line in lines if line["id"] not in undone]
+                kept.remove(debit)
+                kept.remove(credit)
+                break
+    return kept
 
 
 def _discounted(line: Object) -> int:

@@ -92,8 +92,6 @@ zone_lines as (
         lines.is_proration,
         lines.is_credit,
         lines.period_starts_at as dated_at,
-        lines.line_id,
-        lines.credited_line_ids,
         lines.invoice_created_at,
         lines.line_position
     from lines
@@ -125,36 +123,15 @@ zone_lines as (
 
 -- Several changes of one second: a debit that another line takes back at once was not the
 -- last, and a credit for what was only just charged was not the first.
-taken_back as (
-    select
-        account_id,
-        item_id,
-        dated_at,
-        unnest(credited_line_ids) as line_id
-    from zone_lines
-    where is_credit
-),
-
 ranked_lines as (
     select
-        zone_lines.*,
-        taken_back.line_id is not null as is_taken_back,
-        exists (
-            select 1
-            from zone_lines as charged
-            where
-                charged.account_id = zone_lines.account_id
-                and charged.item_id = zone_lines.item_id
-                and charged.dated_at = zone_lines.dated_at
-                and list_contains(zone_lines.credited_line_ids, charged.line_id)
-        ) as takes_back_at_once
+        *,
+        count(*) filter (where is_credit) over same_state > 0
+        and count(*) filter (where not is_credit) over same_state > 0 as is_undone
     from zone_lines
-    left join taken_back
-        on
-            zone_lines.account_id = taken_back.account_id
-            and zone_lines.item_id = taken_back.item_id
-            and zone_lines.dated_at = taken_back.dated_at
-            and zone_lines.line_id = taken_back.line_id
+    window same_state as (
+        partition by account_id, item_id, dated_at, price_id, quantity
+    )
 ),
 
 debits as (
@@ -170,7 +147,7 @@ debits as (
     where not is_credit
     qualify row_number() over (
         partition by account_id, subscription_id, item_id, dated_at
-        order by is_taken_back, invoice_created_at desc, is_proration desc, line_position desc
+        order by is_undone, invoice_created_at desc, is_proration desc, line_position desc
     ) = 1
 ),
 
@@ -186,7 +163,7 @@ credits as (
     where is_credit
     qualify row_number() over (
         partition by account_id, subscription_id, item_id, dated_at
-        order by takes_back_at_once, invoice_created_at, line_position
+        order by is_undone, invoice_created_at, line_position
     ) = 1
 ),
 

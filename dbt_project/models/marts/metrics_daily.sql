@@ -1,5 +1,11 @@
 with days as (
-    select * from {{ ref('int_days_measured') }}
+    select
+        int_days_measured.*,
+        -- What these 30 days began with lies before the imported window on its first 30 days.
+        int_days_measured.day - 30 >= clock.first_day as is_opening_known
+    from {{ ref('int_days_measured') }} as int_days_measured
+    inner join {{ ref('int_accounts_clocked') }} as clock
+        on int_days_measured.account_id = clock.account_id
 ),
 
 final as (
@@ -29,16 +35,16 @@ final as (
         reactivated_subscribers,
         churned_subscribers,
         {{ ratio('customers_churned', 'customers_exposed') }} as customer_churn_rate_30d,
-        {{ ratio(
-            '(-mrr_churn_30d_micros - mrr_contraction_30d_micros)', 'cohort_opening_micros'
-        ) }} as gross_mrr_churn_rate,
-        {{ ratio(
-            '(-mrr_churn_30d_micros - mrr_contraction_30d_micros'
+        {% for name, numerator in {
+            'gross_mrr_churn_rate': '(-mrr_churn_30d_micros - mrr_contraction_30d_micros)',
+            'net_mrr_churn_rate': '(-mrr_churn_30d_micros - mrr_contraction_30d_micros'
             ~ ' - mrr_expansion_30d_micros - mrr_reactivation_30d_micros)',
-            'cohort_opening_micros'
-        ) }} as net_mrr_churn_rate,
-        {{ ratio('cohort_kept_micros', 'cohort_opening_micros') }} as grr,
-        {{ ratio('cohort_closing_micros', 'cohort_opening_micros') }} as nrr,
+            'grr': 'cohort_kept_micros',
+            'nrr': 'cohort_closing_micros'
+        }.items() -%}
+        case when is_opening_known then {{ ratio(numerator, 'cohort_opening_micros') }} end
+            as {{ name }},
+        {% endfor -%}
         customer_count,
         new_customers,
         {{ ratio('(customer_count - customer_count_30d_ago)', 'customer_count_30d_ago') }}

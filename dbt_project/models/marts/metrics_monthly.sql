@@ -148,15 +148,17 @@ final as (
         churned_subscribers,
         {{ ratio('customers_lost', 'subscribers_at_start') }} as customer_churn_rate,
         {{ ratio('customers_churned', 'customers_exposed') }} as customer_churn_rate_30d,
-        {{ ratio('(-mrr_churn_micros - mrr_contraction_micros)', 'opening_micros') }}
-            as gross_mrr_churn_rate,
-        {{ ratio(
-            '(-mrr_churn_micros - mrr_contraction_micros - mrr_expansion_micros'
-            ~ ' - mrr_reactivation_micros)',
-            'opening_micros'
-        ) }} as net_mrr_churn_rate,
-        {{ ratio('kept_micros', 'opening_micros') }} as grr,
-        {{ ratio('grown_micros', 'opening_micros') }} as nrr,
+        -- The opening of a month that the window cuts is not known.
+        {% for name, numerator in {
+            'gross_mrr_churn_rate': '(-mrr_churn_micros - mrr_contraction_micros)',
+            'net_mrr_churn_rate': '(-mrr_churn_micros - mrr_contraction_micros'
+            ~ ' - mrr_expansion_micros - mrr_reactivation_micros)',
+            'grr': 'kept_micros',
+            'nrr': 'grown_micros'
+        }.items() -%}
+        case when first_day = month then {{ ratio(numerator, 'opening_micros') }} end
+            as {{ name }},
+        {% endfor -%}
         customer_count,
         new_customers,
         {{ ratio('(customer_count - customer_count_before)', 'customer_count_before') }}

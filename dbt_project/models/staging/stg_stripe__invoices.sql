@@ -85,11 +85,6 @@ renamed as (
                 l.parent.subscription_item_details.proration_details.credited_items.invoice,
                 l.parent.invoice_item_details.proration_details.credited_items.invoice
             ) is not null or l.amount < 0,
-            'credited_line_ids': coalesce(
-                l.parent.subscription_item_details.proration_details.credited_items
-                    .invoice_line_items,
-                []
-            ),
             'price_id': {{ id_of('l.pricing.price_details.price') }},
             'product_id': l.pricing.price_details.product,
             'discounts': {{ parsed_discounts('l.discounts') }},
