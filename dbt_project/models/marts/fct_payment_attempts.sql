@@ -6,6 +6,10 @@ invoice_payments as (
     select * from {{ ref('stg_stripe__invoice_payments') }}
 ),
 
+events as (
+    select * from {{ ref('stg_stripe__events') }}
+),
+
 clock as (
     select * from {{ ref('int_accounts_clocked') }}
 ),
@@ -30,35 +34,84 @@ by_payment_intent as (
     group by account_id, payment_intent_id
 ),
 
+-- A PaymentIntent can fail before any charge exists; only its event tells of it.
+failures as (
+    select
+        account_id,
+        from_json(
+            payload,
+            '{
+                "id": "VARCHAR", "created": "BIGINT", "customer": "VARCHAR",
+                "currency": "VARCHAR", "amount": "BIGINT", "latest_charge": "VARCHAR",
+                "last_payment_error": {"code": "VARCHAR", "charge": "VARCHAR"}
+            }'
+        ) as p
+    from events
+    where event_type = 'payment_intent.payment_failed' and payload is not null
+    qualify row_number() over (partition by account_id, object_id order by created_at) = 1
+),
+
+chargeless as (
+    select
+        account_id,
+        p.id as attempt_id,
+        p.id as payment_intent_id,
+        {{ id_of('p.customer') }} as customer_id,
+        lower(p.currency) as currency,
+        {{ utc('p.created') }} as created_at,
+        p.amount as amount_minor,
+        p.last_payment_error.code as failure_code
+    from failures
+    where
+        p.latest_charge is null
+        and p.last_payment_error.charge is null
+        and (account_id, p.id) not in (
+            select (charges.account_id, charges.payment_intent_id)
+            from charges
+            where charges.payment_intent_id is not null
+        )
+),
+
+tried as (
+    select
+        *,
+        charge_id as attempt_id
+    from charges
+    -- Blocked for a malformed API call: nobody tried to pay.
+    where coalesce(outcome_type, '') != 'invalid'
+    union all by name
+    select
+        *,
+        'failed' as status,
+        0 as amount_captured_minor,
+        false as is_captured,
+        false as is_disputed
+    from chargeless
+),
+
 linked as (
     select
-        charges.*,
+        tried.*,
         clock.time_zone,
-        coalesce(charges.invoice_id, by_charge.invoice_id, by_payment_intent.invoice_id)
+        coalesce(tried.invoice_id, by_charge.invoice_id, by_payment_intent.invoice_id)
             as paid_invoice_id
-    from charges
+    from tried
     inner join clock
-        on charges.account_id = clock.account_id
+        on tried.account_id = clock.account_id
     left join by_charge
         on
-            charges.account_id = by_charge.account_id
-            and charges.charge_id = by_charge.charge_id
+            tried.account_id = by_charge.account_id
+            and tried.charge_id = by_charge.charge_id
     left join by_payment_intent
         on
-            charges.account_id = by_payment_intent.account_id
-            and charges.payment_intent_id = by_payment_intent.payment_intent_id
-    -- Blocked for a malformed API call: nobody tried to pay.
-    where
-        coalesce(charges.outcome_type, '') != 'invalid'
-        -- A charge from before the window is read when a refund or a dispute names it; alone of
-        -- its day, it is no history.
-        and charges.created_at >= clock.history_started_at
+            tried.account_id = by_payment_intent.account_id
+            and tried.payment_intent_id = by_payment_intent.payment_intent_id
 ),
 
 final as (
     select
         account_id,
-        charge_id as attempt_id,
+        attempt_id,
         coalesce(paid_invoice_id, payment_intent_id, charge_id) as payment_id,
         paid_invoice_id as invoice_id,
         payment_intent_id,
