@@ -54,6 +54,7 @@ class Control:
         oauth: OAuth,
         api: StripeApi,
         webhooks: Webhooks,
+        delete: Callable[[str, str, str], bool],
         tick: Callable[[], None],
     ) -> None:
         self._world = world
@@ -64,6 +65,7 @@ class Control:
         self._oauth = oauth
         self._api = api
         self._webhooks = webhooks
+        self._delete = delete
         self._tick = tick
         self._routes: dict[tuple[str, str], Callable[[dict[str, str], Any], Any]] = {
             ("GET", "health"): self._health,
@@ -75,6 +77,7 @@ class Control:
             ("POST", "advance"): self._advance,
             ("POST", "keys"): self._add_key,
             ("POST", "revoke"): self._revoke,
+            ("POST", "delete"): self._delete_object,
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
@@ -180,6 +183,15 @@ class Control:
         account_id = self._account_id(body)
         self._oauth.revoke(account_id)
         return {"revoked": account_id}
+
+    def _delete_object(self, query: dict[str, str], body: Any) -> dict[str, Any]:
+        """The account's owner deletes something: ``{"account": …, "type": …, "id": …}``."""
+        account_id = self._account_id(body)
+        object_type, object_id = str(body.get("type", "")), str(body.get("id", ""))
+        shelf = self._store.shelf(account_id, object_type)
+        if shelf.find(object_id) is None:
+            raise ControlError(f"type={object_type!r}, id={object_id!r}: there is no such object")
+        return {"deleted": object_id, "in_truth": self._delete(account_id, object_type, object_id)}
 
     def _faults(self, query: dict[str, str], body: Any) -> dict[str, Any]:
         """What can go wrong at present, and how often each scripted fault has."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from stripe_simulator.consent import AccountChoice
 from stripe_simulator.control import PREFIX, Control, Truth, describe_accounts
+from stripe_simulator.interventions import delete_object
 from stripe_simulator.oauth import OAuth
 from stripe_simulator.store import ObjectStore
 from stripe_simulator.webhooks import Target, Webhooks
@@ -95,6 +96,7 @@ class Simulator:
             self.oauth,
             self.api,
             self.webhooks,
+            self.delete_object,
             self.tick,
         )
 
@@ -114,9 +116,9 @@ class Simulator:
         if now > self._world.now:
             self._world.advance(now)
 
-    def delete_object(self, account_id: str, object_type: str, object_id: str) -> None:
-        """Delete an object behind the world's back, as its owner might between two pages."""
-        self.store.delete(account_id, object_type, object_id)
+    def delete_object(self, account_id: str, object_type: str, object_id: str) -> bool:
+        """Delete an object now; whether the world, and so the ledger, knows of it."""
+        return delete_object(self._world, self.store, account_id, object_type, object_id)
 
     def revoke(self, account_id: str) -> None:
         """Let an account's owner take the platform's access away."""

@@ -142,8 +142,8 @@ class LateEvents:
 class Effects(Protocol):
     """What a fault can do to the world around a request."""
 
-    def delete_object(self, account_id: str, object_type: str, object_id: str) -> None:
-        """Delete an object as its owner would."""
+    def delete_object(self, account_id: str, object_type: str, object_id: str) -> bool:
+        """Delete an object as its owner would; whether the world took part."""
 
     def revoke(self, account_id: str) -> None:
         """Take the platform's access away."""
