@@ -230,7 +230,7 @@ class Control:
         faults = self._api.faults
         try:
             if "limits" in body:
-                self._api.limiter.limits = MODES[body["limits"]]
+                self._api.limiter.set_mode(body["limits"])
             if "storm" in body:
                 faults.storm = float(body["storm"])
             if "latency" in body:

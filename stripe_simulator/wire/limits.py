@@ -5,6 +5,7 @@ virtual one: a limit is about load, and virtual time may stand still.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -29,22 +30,24 @@ MODES: dict[str, Limits | None] = {
 }
 
 
-@dataclass(slots=True)
-class Bucket:
-    """A token bucket that holds one second's worth of requests."""
+class Window:
+    """At most so many requests in any one second, whenever that second begins.
 
-    capacity: float
-    tokens: float
-    filled_at: float
+    Whether Stripe counts in buckets or in whole seconds is not documented; who keeps to this
+    reading, the strictest one, keeps to all of them.
+    """
 
-    def take(self, now: float) -> bool:
-        """Use one token, if there is one."""
-        self.tokens = min(self.capacity, self.tokens + (now - self.filled_at) * self.capacity)
-        self.filled_at = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
+    def __init__(self, capacity: int) -> None:
+        self._admitted: deque[float] = deque(maxlen=capacity)
+
+    def is_full(self, now: float) -> bool:
+        """Whether one more would be too many."""
+        admitted = self._admitted
+        return len(admitted) == admitted.maxlen and now - admitted[0] < 1.0
+
+    def add(self, now: float) -> None:
+        """Count a request."""
+        self._admitted.append(now)
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Limiter:
 
     limits: Limits | None = None
     machine: Callable[[], float] = time.monotonic
-    _buckets: dict[tuple[str, str], Bucket] = field(default_factory=dict)
+    _windows: dict[tuple[str, str], Window] = field(default_factory=dict)
     _running: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def admit(self, account_id: str, template: str) -> None:
@@ -70,17 +73,30 @@ class Limiter:
         if self._running.get((account_id, template), 0) >= limits.concurrent_per_endpoint:
             raise errors.rate_limited("endpoint-concurrency", limits.livemode)
         now = self.machine()
-        if not self._bucket(account_id, "", limits.per_second, now).take(now):
+        overall = self._window(account_id, "", limits.per_second)
+        endpoint = self._window(account_id, template, limits.per_endpoint)
+        if overall.is_full(now):
             raise errors.rate_limited("global-rate", limits.livemode)
-        if not self._bucket(account_id, template, limits.per_endpoint, now).take(now):
+        if endpoint.is_full(now):
             raise errors.rate_limited("endpoint-rate", limits.livemode)
+        overall.add(now)
+        endpoint.add(now)
 
-    def _bucket(self, account_id: str, scope: str, capacity: int, now: float) -> Bucket:
-        """The bucket of one scope, full when it is first needed."""
-        bucket = self._buckets.get((account_id, scope))
-        if bucket is None or bucket.capacity != capacity:
-            bucket = self._buckets[account_id, scope] = Bucket(capacity, capacity, now)
-        return bucket
+    def set_mode(self, mode: str) -> None:
+        """Switch to the limits of a key of `MODES`, counting anew.
+
+        Raises:
+            KeyError: If there is no such mode.
+        """
+        self.limits = MODES[mode]
+        self._windows.clear()
+
+    def _window(self, account_id: str, scope: str, capacity: int) -> Window:
+        """The window of one scope, empty when it is first needed."""
+        key = (account_id, scope)
+        if key not in self._windows:
+            self._windows[key] = Window(capacity)
+        return self._windows[key]
 
     def started(self, account_id: str, template: str) -> None:
         """A request that takes time is under way."""

@@ -37,8 +37,9 @@ def test_live_admits_25_a_second_of_one_endpoint_and_100_of_all() -> None:
         assert [refusal(limiter, name) for _ in range(25)] == [None] * 25
     assert refusal(limiter, "a") == "global-rate"
     assert refusal(limiter, "a", account="acct_2") is None
-    machine.now += 0.5
-    assert refusal(limiter, "a") is None
+    machine.now += 0.99
+    assert refusal(limiter, "e") == "global-rate"
+    machine.now += 0.01
     assert sum(refusal(limiter, "e") is None for _ in range(100)) == 25
 
 
@@ -69,7 +70,7 @@ def test_requests_at_once_are_limited_too() -> None:
 
 
 @given(st.lists(st.floats(0, 0.2), min_size=50, max_size=300))
-def test_no_second_ever_admits_more_than_twice_the_limit(pauses: list[float]) -> None:
+def test_no_second_ever_admits_more_than_the_limit(pauses: list[float]) -> None:
     machine = Machine()
     limiter = Limiter(MODES["live"], machine)
     admitted = []
@@ -78,7 +79,7 @@ def test_no_second_ever_admits_more_than_twice_the_limit(pauses: list[float]) ->
         if refusal(limiter, "a") is None:
             admitted.append(machine.now)
     for moment in admitted:
-        assert sum(moment <= other < moment + 1 for other in admitted) <= 50
+        assert sum(moment <= other < moment + 1 - 1e-6 for other in admitted) <= 25
 
 
 @pytest.mark.parametrize(("mode", "word"), [("live", "Request"), ("sandbox", "Testmode request")])
