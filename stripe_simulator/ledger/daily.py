@@ -76,14 +76,17 @@ def truth(
     return days
 
 
-_CACHE: dict[str, tuple[Account, int, int, MrrHistory]] = {}
+_KEPT_HISTORIES = 64
+_CACHE: dict[str, tuple[Account, int, MrrHistory]] = {}
 
 
 def _history(account: Account) -> MrrHistory:
-    """The replay of the log, kept while the log and the clock stand still."""
+    """The replay of the log, kept while nothing is decided."""
     kept = _CACHE.get(account.id)
-    if kept is not None and kept[0] is account and kept[1:3] == (len(account.log), account.now):
-        return kept[3]
+    if kept is not None and kept[0] is account and kept[1] == len(account.log):
+        return kept[2]
+    if len(_CACHE) >= _KEPT_HISTORIES:
+        _CACHE.clear()
     history = MrrHistory(account)
-    _CACHE[account.id] = (account, len(account.log), account.now, history)
+    _CACHE[account.id] = (account, len(account.log), history)
     return history

@@ -29,6 +29,18 @@ def add_product(account: Account, name: str) -> Product:
     return product
 
 
+def delete_product(account: Account, product: Product) -> None:
+    """Delete a product, which Stripe allows only while it has no price.
+
+    Raises:
+        ValueError: If it has one.
+    """
+    if any(price.product == product.id for price in account.prices.values()):
+        raise ValueError(f"Product {product.id} has prices and can only be archived.")
+    del account.products[product.id]
+    account.remove(product, "product.deleted")
+
+
 def add_price(
     account: Account,
     product: Product,

@@ -187,6 +187,14 @@ def archived_price(stage: Stage) -> Play:
         stage.account.show(price, "price.updated", before=before)
 
 
+@case("§7")
+def deleted_product(stage: Stage) -> Play:
+    """A product that never had a price is deleted: gone from the lists."""
+    product = catalog.add_product(stage.account, "Never sold")
+    yield stage.days(3)
+    catalog.delete_product(stage.account, product)
+
+
 @case("§1")
 def inclusive_tax(stage: Stage) -> Play:
     """A price that includes 20 % tax: 120 counts as 100."""

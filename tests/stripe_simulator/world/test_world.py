@@ -73,6 +73,15 @@ def test_every_object_is_valid_under_stripes_description(seed: int) -> None:
     assert found == []
 
 
+def test_many_accounts_differ_in_currency_and_zone() -> None:
+    world = build_world("many-accounts 9", 1, START, START + 30 * DAY, ObjectStore())
+    assert len(world.accounts) == 9 and len({account.id for account in world.accounts}) == 9
+    assert {"usd", "eur", "jpy", "kwd", "isk"} <= {a.default_currency for a in world.accounts}
+    assert len({account.timezone for account in world.accounts}) > 5
+    with pytest.raises(KeyError, match="no account 'acct_0'"):
+        world.account("acct_0")
+
+
 def test_only_events_of_thirty_days_are_kept() -> None:
     world, store = tiny()
     created = [event["created"] for event in store.scan(world.accounts[0].id, "event")]
