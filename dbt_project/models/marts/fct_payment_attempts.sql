@@ -106,6 +106,9 @@ linked as (
         on
             tried.account_id = by_payment_intent.account_id
             and tried.payment_intent_id = by_payment_intent.payment_intent_id
+    -- A charge from before the window is read when a refund or a dispute names it; alone of its
+    -- day, it is no history.
+    where tried.created_at >= clock.history_started_at
 ),
 
 final as (
