@@ -30,6 +30,23 @@ def period_lines(account: Account, subscription: Subscription, item: Item) -> li
     return made
 
 
+def one_time_line(
+    account: Account, price: Price, quantity: int, subscription: Subscription | None = None
+) -> Line:
+    """A line of something that is sold once, alone or on a subscription's invoice."""
+    return Line(
+        account.ids.new("il"),
+        pricing.amount(price, quantity),
+        account.now,
+        account.now,
+        f"{quantity} x {price.nickname or price.id}",
+        price,
+        quantity,
+        None if subscription is None else subscription.id,
+        invoice_item=account.ids.new("ii"),
+    )
+
+
 def past_line(account: Account, subscription: Subscription, item: Item, since: int) -> Line:
     """The line of a backdated start: from `since` until now."""
     now = account.now

@@ -1,6 +1,6 @@
 """Cases of payments, refunds, disputes and credit notes (docs/metrics.md §4, §7)."""
 
-from stripe_simulator.world import billing, payments
+from stripe_simulator.world import billing, lines, payments
 from stripe_simulator.world.cases.stage import Play, Stage, case
 
 
@@ -220,6 +220,27 @@ def invoice_uncollectible(stage: Stage) -> Play:
     subscription = stage.subscribe(stage.price(), collection_method="send_invoice")
     yield stage.days(5)
     billing.give_up(stage.account, subscription.invoices[-1])
+
+
+@case("§4")
+def invoice_without_subscription(stage: Stage) -> Play:
+    """A one-time invoice: revenue, but no MRR."""
+    price = stage.price(7_700, None, product="Case workshop")
+    made = [lines.one_time_line(stage.account, price, 2)]
+    invoice = billing.new_invoice(
+        stage.account, stage.customer, stage.account.default_currency, "manual", made
+    )
+    yield 3_600
+    billing.finalise(stage.account, invoice)
+
+
+@case("§1")
+def setup_fee(stage: Stage) -> Play:
+    """Something sold once on a subscription's invoice is no MRR."""
+    subscription = stage.subscribe(stage.price())
+    yield stage.days(9)
+    price = stage.price(5_500, None, product="Case setup")
+    subscription.pending.append(lines.one_time_line(stage.account, price, 1, subscription))
 
 
 @case("§4")

@@ -88,7 +88,7 @@ class Stage:
     def price(
         self,
         unit: int | str | None = 1_200,
-        interval: str = "month",
+        interval: str | None = "month",
         count: int = 1,
         *,
         product: str = "Case plan",
