@@ -1,7 +1,10 @@
 """Webhooks: who gets which event, the signature, and the retries."""
 
 import asyncio
-from typing import Any
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -9,7 +12,7 @@ import stripe
 
 from stripe_simulator.server import Simulator
 from stripe_simulator.store import ObjectStore
-from stripe_simulator.webhooks import LIVE_RETRIES, SANDBOX_RETRIES, Webhooks
+from stripe_simulator.webhooks import LIVE_RETRIES, SANDBOX_RETRIES, Webhooks, post
 from stripe_simulator.wire.clock import VirtualClock
 from tests.stripe_simulator.wire import handmade
 from tests.stripe_simulator.wire.handmade import ACME, NOW, OTHER, ask
@@ -150,3 +153,61 @@ def test_the_simulator_talks_to_this_machine_only(url: str) -> None:
     )
     assert answer.status == 400
     assert b"loopback" in answer.body
+
+
+class Hook(BaseHTTPRequestHandler):
+    """A receiver on a socket: refuses the first attempt, then verifies and accepts."""
+
+    secret = ""
+    seen: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        event = stripe.Webhook.construct_event(body, self.headers["Stripe-Signature"], self.secret)
+        self.seen.append(f"{self.path} {event['id']}")
+        self.send_response(503 if len(self.seen) == 1 else 204)
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+def test_over_a_socket_a_refused_event_comes_again_when_its_time_is_there(
+    filled: ObjectStore, clock: VirtualClock
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), Hook) as receiver:
+        thread = threading.Thread(target=receiver.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{receiver.server_port}/hook?a=1"
+        served = handmade.simulator(filled, clock, webhook_url=url)
+        served.credentials.installed.add(ACME)
+        Hook.secret = served.webhook_secret
+        try:
+            asyncio.run(send_twice(served, filled, clock))
+        finally:
+            receiver.shutdown()
+            thread.join()
+    assert Hook.seen == ["/hook?a=1 evt_9", "/hook?a=1 evt_9"]
+
+
+async def send_twice(served: Simulator, filled: ObjectStore, clock: VirtualClock) -> None:
+    """Let the sender run until the event has been delivered."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(served.webhooks.run(stop, pause=0.01))
+    filled.put(ACME, handmade.event(9, NOW))
+    async with asyncio.timeout(10):
+        while not served.webhooks.deliveries() or not served.webhooks.deliveries()[0]["statuses"]:
+            await asyncio.sleep(0.01)
+        clock.advance_to(NOW + SANDBOX_RETRIES[0])
+        while served.webhooks.deliveries()[0]["state"] != "delivered":
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+    assert served.webhooks.deliveries()[0]["statuses"] == [503, 204]
+
+
+def test_nobody_there_is_an_attempt_without_a_status() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    assert post(f"http://127.0.0.1:{port}/", b"{}", {}) == 0
