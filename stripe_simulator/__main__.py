@@ -4,6 +4,7 @@ What belongs here: options, start, the ready file, signals, stop.
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -239,6 +240,8 @@ def main(
         raise typer.BadParameter(str(error)) from error
     if truth_file is not None:
         dump_truth(truth_file, world, truth, begin, present)
+    # The world stays: the collector need not look through it again and again.
+    gc.freeze()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run(simulator, host, port, ready_file))

@@ -8,6 +8,7 @@ is in ``oauth``.
 import base64
 import binascii
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 
 from stripe_simulator.wire import errors
@@ -56,6 +57,9 @@ class Credentials:
         self._seed = seed
         self.livemode = livemode
         self._by_secret: dict[str, Credential] = {}
+        self._account_keys: dict[str, str] = {}
+        # How many keys each account has been given: the next one is derived from it.
+        self._made: Counter[str] = Counter()
         # Accounts that the platform may name in `Stripe-Account`.
         self.connected: set[str] = set()
         # Accounts that have installed the platform's app.
@@ -67,8 +71,8 @@ class Credentials:
     ) -> Credential:
         """Make a reproducible key."""
         mode = "live" if self.livemode else "test"
-        count = sum(1 for known in self._by_secret.values() if known.account_id == account_id)
-        body = derive(self._seed, f"{kind}/{account_id}/{count}", 32)
+        self._made[account_id] += 1
+        body = derive(self._seed, f"{kind}/{account_id}/{self._made[account_id] - 1}", 32)
         return self.add(Credential(f"{prefix}_{mode}_51{body}", kind, account_id, permissions))
 
     def add(self, credential: Credential) -> Credential:
@@ -78,7 +82,9 @@ class Credentials:
 
     def add_account_key(self, account_id: str) -> Credential:
         """A full secret key of one account."""
-        return self._add("secret", "sk", account_id, None)
+        credential = self._add("secret", "sk", account_id, None)
+        self._account_keys[account_id] = credential.secret
+        return credential
 
     def add_restricted_key(self, account_id: str, permissions: frozenset[str]) -> Credential:
         """A key of one account that may read only what is named."""
@@ -94,10 +100,7 @@ class Credentials:
         Raises:
             KeyError: If there is no such account.
         """
-        for credential in self._by_secret.values():
-            if credential.kind == "secret" and credential.account_id == account_id:
-                return credential.secret
-        raise KeyError(account_id)
+        return self._account_keys[account_id]
 
     def revoke_tokens(self, account_id: str) -> int:
         """Take the platform's access to an account away; returns how many tokens that ended."""
