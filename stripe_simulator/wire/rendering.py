@@ -12,7 +12,7 @@ import orjson
 
 from stripe_simulator.entries import Entry
 from stripe_simulator.wire import errors
-from stripe_simulator.wire.related import RELATIONS, Lookup
+from stripe_simulator.wire.related import Lookup
 from stripe_simulator.wire.shapes import (
     LISTS,
     MAX_EXPAND_DEPTH,
@@ -82,13 +82,11 @@ class Expansion:
     tree: Tree
     # The asked-for top-level properties that are only sent when expanded, nothing within them.
     appended: tuple[str, ...]
-    # Whether a property has to be put together from other objects.
-    related: bool
     # How a property that has to be looked up would show in an object's bytes.
     marks: tuple[bytes, ...]
 
 
-NO_EXPANSION = Expansion({}, (), False, ())
+NO_EXPANSION = Expansion({}, (), ())
 
 
 @lru_cache(maxsize=1024)
@@ -97,7 +95,6 @@ def expansion(paths: tuple[str, ...], object_type: str, in_list: bool) -> Expans
     tree = expansion_tree(list(paths), object_type, in_list)
     included = SHAPES.get(object_type, NOTHING).included
     appended = tuple(name for name, branch in tree.items() if name in included and not branch)
-    related = any((object_type, name) in RELATIONS for name in tree)
     marks: list[bytes] = []
 
     def mark(branch: Tree) -> None:
@@ -106,7 +103,7 @@ def expansion(paths: tuple[str, ...], object_type: str, in_list: bool) -> Expans
             mark(deeper)
 
     mark({name: branch for name, branch in tree.items() if name not in appended})
-    return Expansion(tree, appended, related, tuple(marks))
+    return Expansion(tree, appended, tuple(marks))
 
 
 def answer(entry: Entry, asked: Expansion, lookup: Lookup) -> bytes:
@@ -120,13 +117,16 @@ def answer(entry: Entry, asked: Expansion, lookup: Lookup) -> bytes:
     if not asked.tree:
         return entry.plain
     extras = entry.extras or {}
-    nested = any(name in extras for name in asked.tree if name not in asked.appended)
-    if nested or asked.related or any(mark in entry.plain for mark in asked.marks):
-        return orjson.dumps(_expand_regular(entry, extras, asked.tree, lookup))
-    pieces = [
-        b',"%b":%b' % (name.encode(), extras[name]) for name in asked.appended if name in extras
-    ]
-    return b"".join((entry.plain[:-1], *pieces, b"}"))
+    appended = [name for name in asked.appended if name in extras]
+    plain = entry.plain
+    nested = len(appended) < len(asked.appended) or any(
+        name in extras for name in asked.tree if name not in appended
+    )
+    if nested or any(mark in plain for mark in asked.marks):
+        tree = {name: branch for name, branch in asked.tree.items() if name not in appended}
+        plain = orjson.dumps(_expand_regular(entry, extras, tree, lookup))
+    pieces = [b',"%b":%b' % (name.encode(), extras[name]) for name in appended]
+    return b"".join((plain[:-1], *pieces, b"}"))
 
 
 def _expand_regular(
