@@ -1,4 +1,4 @@
-"""How dlt is set up: no telemetry, no shared working directories, no state outside the warehouse.
+"""How dlt is set up: no shared working directories, no state outside the warehouse.
 
 Every run has a dlt pipeline of its own, because pipelines that share a directory disturb each
 other; the cursor is in the warehouse, so there is nothing for dlt's own state to remember.
@@ -27,7 +27,6 @@ LOAD_MEMORY = "512MB"
 top: one row group of whole Stripe objects is about 400 MB."""
 
 SETTINGS: dict[str, object] = {
-    "runtime.dlthub_telemetry": False,
     # A signal ends the process at once: a killed load is finished by the next one.
     "runtime.intercept_signals": False,
     "restore_from_destination": False,

@@ -1,5 +1,8 @@
 """The source as somebody uses it who knows dlt and not this project."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dlt
@@ -7,7 +10,7 @@ import dlt
 from dlt_sources.stripe import STREAMS, AccountTask
 from dlt_sources.stripe.client import Retries
 from dlt_sources.stripe.source import Reading, stripe_source
-from tests.dlt_sources.rig import IMPATIENT
+from tests.dlt_sources.rig import IMPATIENT, ROOT
 from tests.dlt_sources.stub import running_stub
 
 
@@ -44,3 +47,24 @@ def test_an_unreachable_server_is_named_soon(tmp_path: Path) -> None:
     )
     waits = Retries()
     assert sum(min(waits.cap, waits.base * 2**n) for n in range(3)) < 5, "seconds at most"
+
+
+def test_dlt_sends_no_telemetry(tmp_path: Path) -> None:
+    program = (
+        "from pathlib import Path\n"
+        "from dlt_sources.stripe.pipeline import open_pipeline\n"
+        "from dlt.common.runtime import anon_tracker, telemetry\n"
+        f"pipeline = open_pipeline(Path({str(tmp_path)!r}), Path('unused.duckdb'))\n"
+        "pipeline.extract([{'a': 1}], table_name='t')\n"
+        "print(telemetry.is_telemetry_started(), anon_tracker._ANON_TRACKER_ENDPOINT)\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if "TELEMETRY" not in k}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["True", "None"], "its runtime is up, and has no endpoint"
