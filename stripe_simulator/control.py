@@ -24,6 +24,7 @@ from stripe_simulator.wire.limits import MODES
 
 PREFIX = "/_simulator/"
 MAX_TRUTH_DAYS = 2000
+MAX_STATE_OBJECTS = 250_000
 
 Truth = Callable[..., dict[Any, Any]]
 
@@ -133,6 +134,12 @@ class Control:
         known = self._store.types(account_id)
         if object_type not in known:
             raise ControlError(f"type={object_type!r}: this account has {', '.join(known)}")
+        count = len(self._store.shelf(account_id, object_type))
+        if count > MAX_STATE_OBJECTS:
+            raise ControlError(
+                f"{count} objects are too many for one answer (at most {MAX_STATE_OBJECTS}): "
+                "read them by the list"
+            )
         objects = self._store.scan(account_id, object_type)
         return b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in objects)
 

@@ -87,6 +87,14 @@ def test_state_is_every_object_complete_one_a_line(served: Simulator) -> None:
     assert "charge" in complaint(served, f"state?account={ACME}&type=unicorn")
 
 
+def test_more_state_than_an_answer_can_hold_is_refused(
+    served: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stripe_simulator.control.MAX_STATE_OBJECTS", 249)
+    assert "250 objects" in complaint(served, f"state?account={ACME}&type=charge")
+    assert ask(served, f"/_simulator/state?account={ACME}&type=price", key="").status == 200
+
+
 def test_requests_are_counted_by_endpoint_and_status(served: Simulator) -> None:
     for path in ("/v1/charges", "/v1/charges?x=1", "/v1/charges/ch_0001", "/v1/nothing"):
         ask(served, path)

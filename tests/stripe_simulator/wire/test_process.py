@@ -72,6 +72,7 @@ def test_two_runs_give_the_same_bytes_and_time_only_adds(tmp_path: Path) -> None
     assert all(late[key]["amount"] == charge["amount"] for key, charge in early.items())
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("options", "words"),
     [
