@@ -55,7 +55,8 @@ def extract_accounts(
     Args:
         tasks: Accounts to read; each id at most once.
         work_dir: Directory for all runs; this run gets its own directory below it.
-        run_id: Names the run; used once. Safe as a directory name.
+        run_id: Names the run; a retry of a run that failed may use it again. Must be usable as a
+            directory name.
         on_progress: Called by one thread at a time, often; keep it cheap.
         retries: How long a request is tried before its account fails.
 
@@ -63,7 +64,9 @@ def extract_accounts(
         The extraction, to be passed to `load_extraction`.
 
     Raises:
-        ValueError: If an account is named twice, or `run_id` is unusable or was used before.
+        ValueError: If an account is named twice, or `run_id` is unusable or its package waits
+            to be loaded.
+        RunBusy: If a live process works on `run_id`.
     """
     _check(tasks, run_id)
     with RunDirectory.create(work_dir, run_id) as run:

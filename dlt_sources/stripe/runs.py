@@ -39,12 +39,19 @@ class RunDirectory:
 
         It gets its name only once it is held, so that nobody takes it for a killed run's.
 
+        What a killed try of the same run left is discarded: a retry keeps the run's id.
+
         Raises:
-            ValueError: If the run id was used before.
+            ValueError: If the run id was used before and its package is whole.
+            RunBusy: If a live process works on the run.
         """
         path = work_dir / run_id
         if path.exists():
-            raise ValueError(f"run {run_id!r} exists already in {work_dir}")
+            earlier = cls(path)
+            with earlier.locked():
+                if earlier.complete_rows() is not None:
+                    raise ValueError(f"run {run_id!r} exists already in {work_dir}: load it first")
+                earlier.remove()
         work_dir.mkdir(parents=True, exist_ok=True)
         unnamed = work_dir / f"{_UNNAMED}{run_id}"
         shutil.rmtree(unnamed, ignore_errors=True)

@@ -22,11 +22,21 @@ def test_what_was_left_before_a_run_had_its_name_is_no_run(tmp_path: Path) -> No
     assert RunDirectory.below(tmp_path / "nothing") == []
 
 
-def test_a_run_id_is_used_once(tmp_path: Path) -> None:
-    with RunDirectory.create(tmp_path, "one"):
+def test_a_whole_run_is_not_extracted_again(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path, "one") as run:
+        run.mark_complete({})
+        with pytest.raises(RunBusy), RunDirectory.create(tmp_path, "one"):
+            pass
+    with pytest.raises(ValueError, match="load it first"), RunDirectory.create(tmp_path, "one"):
         pass
-    with pytest.raises(ValueError, match="exists already"), RunDirectory.create(tmp_path, "one"):
-        pass
+
+
+def test_a_retry_discards_what_a_killed_try_left(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path, "one") as run:
+        (run.path / "half").touch()
+    with RunDirectory.create(tmp_path, "one") as again:
+        assert not (again.path / "half").exists()
+        assert RunDirectory.below(tmp_path) == [again]
 
 
 def test_a_run_is_complete_when_its_rows_are_told(tmp_path: Path) -> None:
