@@ -420,6 +420,30 @@ def what_is_no_failed_payment() -> tuple[Streams, Expected]:
 
 
 @case
+def a_failure_before_any_charge() -> tuple[Streams, Expected]:
+    """An attempt of its own, dated by the PaymentIntent, unless a charge followed."""
+    intent = {
+        "id": "pi_3",
+        "object": "payment_intent",
+        "created": ago(0.2),
+        "customer": "cus_a",
+        "currency": "usd",
+        "amount": 4000,
+        "latest_charge": None,
+        "last_payment_error": {"code": "payment_intent_authentication_failure"},
+    }
+    charged = intent | {"id": "pi_4"}
+    return {
+        "events": [
+            event("payment_intent.payment_failed", intent, ago(0.1)),
+            event("payment_intent.payment_failed", intent, ago(0.05)),
+            event("payment_intent.payment_failed", charged, ago(0.1)),
+        ],
+        "charges": [charge(2000, ago(0.05), payment_intent="pi_4")],
+    }, {"failed_payments": 1, "failed_amount": "40", "payment_success_rate": "0.5"}
+
+
+@case
 def only_money_that_came_in_goes_out() -> tuple[Streams, Expected]:
     """The rest of a partial capture is let go, not refunded; failed refunds count nothing."""
     partly = charge(10000, ago(0.3), amount_captured=6000)

@@ -25,9 +25,9 @@ PAYMENTS = frozenset(
     " transaction_count failed_payments failed_amount failed_payments_unrecovered gross_revenue"
     " refunds disputes net_revenue invoiced_revenue trial_starts churned_subscriptions".split()
 )
-# A discount that ended before the first invoice of the window leaves no trace: it can touch only
-# the net column, and for as long as one monthly period reaches into the window.
-UNTRACED_DAYS = 31
+# A discount that ended before the events begin may have left no invoice in the window; only the
+# net column shows those that end.
+IMPORTED_DAYS, EVENT_DAYS = 90, 30
 # A share of what is held back is a property of the import, not of the business.
 NOT_OF_THE_BUSINESS = frozenset({"estimated_mrr_share"})
 
@@ -67,11 +67,7 @@ def knowable(metric: str, day: dt.date, first_day: dt.date, exact_from: dt.date)
     if exact_from > first_day and metric not in PAYMENTS:
         trace = (day - exact_from).days
         return trace >= (32 if metric in OVER_30_DAYS else 2)
-    if metric in WEIGHTED_RATES:
-        return age >= 30
-    if metric == "mrr_net":
-        return age >= UNTRACED_DAYS
-    return True
+    return metric != "mrr_net" or age >= IMPORTED_DAYS - EVENT_DAYS
 
 
 def compare(
@@ -104,7 +100,8 @@ def compare(
                 if metric in NOT_OF_THE_BUSINESS:
                     continue
                 hidden = metric in WEIGHTED_RATES and (day - first_day).days < 30
-                if not (complete or hidden) and not knowable(metric, day, first_day, exact_from or first_day):
+                knows = knowable(metric, day, first_day, exact_from or first_day)
+                if not (complete or hidden or knows):
                     outcome.skipped += 1
                     continue
                 outcome.compared += 1

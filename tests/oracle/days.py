@@ -151,6 +151,8 @@ class Oracle:
             customer for customer, kind, _ in month if kind in ("new", "reactivation")
         }
         before, now = sum(opening.values()), sum(closing.values())
+        # What the 30 days began with lies before the window on its first 30 days: not known.
+        known = before if day - 30 * ONE_DAY >= self.first_day else 0
         unit = MICRO * 10 ** exponent(currency)
         return {
             "mrr_opening": major(Fraction(now - sum(sums.values()), MICRO), currency),
@@ -159,10 +161,10 @@ class Oracle:
             "reactivated_subscribers": counts["reactivation"],
             "churned_subscribers": counts["churn"],
             "customer_churn_rate_30d": ratio(len(churned), len(at_risk)),
-            "gross_mrr_churn_rate": ratio(lost, before),
-            "net_mrr_churn_rate": ratio(lost - won, before),
-            "grr": ratio(sum(min(closing.get(c, 0), was) for c, was in opening.items()), before),
-            "nrr": ratio(sum(closing.get(c, 0) for c in opening), before),
+            "gross_mrr_churn_rate": ratio(lost, known),
+            "net_mrr_churn_rate": ratio(lost - won, known),
+            "grr": ratio(sum(min(closing.get(c, 0), was) for c, was in opening.items()), known),
+            "nrr": ratio(sum(closing.get(c, 0) for c in opening), known),
             "ltv": ratio(Fraction(now, unit) * len(at_risk), len(closing) * len(churned)),
         }
 

@@ -33,7 +33,9 @@ class Payments:
             charge
             for charge in readings.objects("charges")
             if (charge.get("outcome") or {}).get("type") != "invalid"
+            and charge["created"] >= readings.history_start
         ]
+        attempts += self._chargeless()
         for charge in attempts:
             self._attempt(charge)
         self._payments(attempts)
@@ -41,6 +43,33 @@ class Payments:
         for dispute in readings.objects("disputes"):
             for moved in dispute["balance_transactions"]:
                 self._add(moved["created"], moved["currency"], "disputes", -moved["amount"])
+
+    def _chargeless(self) -> list[Object]:
+        """Return PaymentIntents that failed before any charge existed, as failed attempts."""
+        charged = {charge["payment_intent"] for charge in self._readings.objects("charges")}
+        found: dict[str, Object] = {}
+        for event in self._readings.events:
+            intent = event["data"]["object"]
+            if event["type"] != "payment_intent.payment_failed" or intent["id"] in charged:
+                continue
+            error = intent.get("last_payment_error") or {}
+            if intent["created"] < self._readings.history_start:
+                continue
+            if intent.get("latest_charge") is None and error.get("charge") is None:
+                found.setdefault(
+                    intent["id"],
+                    {
+                        "id": intent["id"],
+                        "created": intent["created"],
+                        "currency": intent["currency"],
+                        "customer": intent["customer"],
+                        "payment_intent": intent["id"],
+                        "status": "failed",
+                        "amount": intent["amount"],
+                        "amount_captured": 0,
+                    },
+                )
+        return list(found.values())
 
     def currencies(self) -> set[str]:
         """Return every currency in which money moved."""
