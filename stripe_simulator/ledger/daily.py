@@ -41,6 +41,7 @@ def truth(
     *,
     history_start: int | None = None,
     first_sync: int | None = None,
+    intents_readable: bool = False,
 ) -> Truth:
     """Every metric of an account for every day and currency, as of the world's present.
 
@@ -54,6 +55,8 @@ def truth(
         first_sync: When the account was first read, in unix seconds; by default 90 days after
             `history_start`, and at the present if that is not given either. It decides which
             deleted customers were ever seen.
+        intents_readable: Whether the reader sees PaymentIntents, and so those that failed before
+            there was any charge.
 
     Raises:
         KeyError: If there is no such account.
@@ -66,7 +69,7 @@ def truth(
         first_sync = min(world.now, history_start + IMPORT_DAYS * DAY)
     history = _history(account)
     counts = Counts(account, history, first_sync)
-    payments = Payments(account, history_start)
+    payments = Payments(account, history_start, intents_readable=intents_readable)
     days: Truth = {}
     for currency in currencies(account):
         states = counts.numbers(currency, first_day, last_day)

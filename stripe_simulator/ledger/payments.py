@@ -57,15 +57,19 @@ class Payments:
     them: a dispute opened earlier is unknown even if it is won within the window.
     """
 
-    def __init__(self, account: Account, history_start: int) -> None:
+    def __init__(
+        self, account: Account, history_start: int, *, intents_readable: bool = False
+    ) -> None:
         """Read the log.
 
         Args:
             account: The account.
             history_start: Unix seconds; payment objects made earlier are not known.
+            intents_readable: Whether PaymentIntents that failed before any charge are attempts.
         """
         self._calendar = Calendar(account.timezone)
         self._start = history_start
+        self._intents_readable = intents_readable
         self.days: dict[tuple[date, str], DayOfMoney] = defaultdict(DayOfMoney)
         self._read(account)
 
@@ -74,6 +78,7 @@ class Payments:
 
     def _read(self, account: Account) -> None:
         attempts: dict[str, Attempt] = {}
+        early: dict[str, Attempt] = {}
         elsewhere: set[str] = set()
         refunds: dict[str, log.Refunded] = {}
         invoices: dict[str, log.InvoiceFinalised] = {}
@@ -87,6 +92,10 @@ class Payments:
                     fact.amount,
                     fact.outcome,
                     fact.captured,
+                )
+            elif isinstance(fact, log.IntentFailed):
+                early[fact.payment] = Attempt(
+                    fact.at, fact.payment, None, fact.currency, fact.amount, "failed", 0
                 )
             elif isinstance(fact, log.AttemptSettled):
                 attempts[fact.charge].outcome = fact.outcome
@@ -114,6 +123,13 @@ class Payments:
             if invoice.created >= self._start:
                 self._day(invoice.at, invoice.currency).invoiced += invoice.amount
         known = [attempt for attempt in attempts.values() if attempt.at >= self._start]
+        if self._intents_readable:
+            charged = {attempt.payment for attempt in attempts.values()}
+            known += [
+                attempt
+                for payment, attempt in early.items()
+                if attempt.at >= self._start and payment not in charged
+            ]
         self._attempts(known)
         self._payments(known, elsewhere)
 

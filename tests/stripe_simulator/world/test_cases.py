@@ -167,3 +167,15 @@ def test_numbers_worked_out_by_hand(name: str, day: int, metric: str, value: str
     else:
         found = at_close(name, day)[metric]  # type: ignore[assignment]
     assert Decimal(str(found)) == Decimal(value)
+
+
+@pytest.mark.parametrize(("readable", "failed", "rate"), [(False, 0, None), (True, 1, 0)])
+def test_a_failure_before_any_charge_is_an_attempt_where_it_can_be_read(
+    readable: bool, failed: int, rate: int | None
+) -> None:
+    world, _ = staged("failed-before-a-charge", days=10)
+    day = datetime.fromtimestamp(START, UTC).date()
+    account = world.accounts[0].id
+    found = truth(world, account, day, day, intents_readable=readable)[day]["usd"]
+    assert found["failed_payments"] == failed
+    assert found["payment_success_rate"] == rate
