@@ -13,7 +13,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from orchestration.dbt_manifest import DBT_PROJECT_DIR
 
@@ -64,6 +64,7 @@ class DbtBuild:
         from dbt.cli.main import dbtRunner
         from dbt_common.events.base_types import EventMsg
         from google.protobuf.json_format import MessageToDict
+        from google.protobuf.message import Message
 
         work_dir.mkdir(parents=True, exist_ok=True)
         os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
@@ -93,7 +94,7 @@ class DbtBuild:
         worker.start()
         try:
             while (event := events.get()) is not None:
-                yield MessageToDict(event, preserving_proto_field_name=True)
+                yield MessageToDict(cast(Message, event), preserving_proto_field_name=True)
         finally:
             worker.join()
         _raise_for(outcome[0] if outcome else None)

@@ -4,6 +4,8 @@ Which accounts a run is about, what is asked of each, and what becomes of an acc
 fails. How Stripe is read is in `dlt_sources`.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,7 @@ from connections.errors import DashtrayError
 from connections.models import Account, AccountStatus, RequestKind, SyncOutcome
 from connections.settings import Settings
 from connections.syncs import begin_sync, record_outcome, record_reading
-from connections.tokens import AccessProvider
+from connections.tokens import AccessProvider, AccessRevokedError, AccountAccess
 from connections.vault import open_vault
 from orchestration.partitions import HISTORY_DAYS
 from orchestration.resources import Accounts, Warehouse
@@ -172,7 +174,7 @@ def _tasks(
     failures: dict[str, str] = {}
     for account in begun.accounts:
         try:
-            authorise = access.for_account(account.account_id).headers
+            credential = _Credential(access.for_account(account.account_id))
         except DashtrayError as error:
             failures[account.account_id] = str(error)
             record_outcome(
@@ -182,7 +184,9 @@ def _tasks(
         tasks.append(
             AccountTask(
                 account_id=account.account_id,
-                authorise=authorise,
+                authorise=credential.authorise,
+                rejected=credential.rejected,
+                is_revocation=credential.is_revocation,
                 api_base=account.api_base,
                 cursor=cursors.get(account.account_id),
                 days=days,
@@ -190,6 +194,32 @@ def _tasks(
             )
         )
     return tasks, failures
+
+
+class _Credential:
+    """An account's access in the extractor's words: a dead one is `AccountRevoked` there."""
+
+    def __init__(self, access: AccountAccess) -> None:
+        self._access = access
+        self.is_revocation = access.is_revocation
+
+    def authorise(self) -> Mapping[str, str]:
+        with _said_to_the_extractor():
+            return self._access.headers()
+
+    def rejected(self, headers: Mapping[str, str]) -> bool:
+        with _said_to_the_extractor():
+            return self._access.rejected(dict(headers))
+
+
+@contextmanager
+def _said_to_the_extractor() -> Iterator[None]:
+    from dlt_sources.stripe import AccountRevoked
+
+    try:
+        yield
+    except AccessRevokedError as error:
+        raise AccountRevoked(str(error)) from None
 
 
 def _wanted(engine: Engine, account_ids: list[str]) -> list[Account]:

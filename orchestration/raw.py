@@ -37,7 +37,7 @@ def _specs() -> list[AssetSpec]:
         "One row per finished sync of one account: its cursor, and the moment by Stripe's "
         "clock that the account's numbers describe."
     )
-    tables[LOADS_TABLE] = "One row per completed load; a row of a table counts once its load is here."
+    tables[LOADS_TABLE] = "One row per completed load; a table's row counts once its load is here."
     return [
         AssetSpec(
             key=[DATASET, table],

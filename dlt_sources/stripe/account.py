@@ -133,6 +133,8 @@ class _Sync:
             shared.pools.pool_for(task.api_base),
             api_base=task.api_base,
             authorise=task.authorise,
+            rejected=task.rejected,
+            withdrawn=task.is_revocation,
             retries=shared.retries,
         )
         cursor = task.cursor

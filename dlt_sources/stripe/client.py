@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
@@ -31,7 +31,7 @@ from dlt_sources.stripe.errors import (
     StripeReadError,
 )
 from dlt_sources.stripe.limiter import LIVE, SANDBOX, Limiter, backoff
-from dlt_sources.stripe.models import Authorise
+from dlt_sources.stripe.models import Authorise, IsRevocation, Rejected
 from dlt_sources.stripe.streams import STRIPE_VERSION
 
 Params = Sequence[tuple[str, str]]
@@ -80,11 +80,21 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An answer that another try may better; `retry_after` in seconds if Stripe asked for it."""
+    """An answer that another try may better.
+
+    Attributes:
+        kind: What went wrong.
+        text: For people, without secrets.
+        retry_after: Seconds, if Stripe asked for a pause.
+        code: Stripe's error code, if it gave one.
+        sent: The headers that were refused, if they were the reason.
+    """
 
     kind: Kind
     text: str
     retry_after: float | None = None
+    code: str | None = None
+    sent: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def is_sandbox_key(headers: Mapping[str, str]) -> bool:
@@ -162,8 +172,6 @@ def _final(
 ) -> StripeReadError:
     """Return the error of an answer that would be the same again."""
     code, message = error.get("code"), error.get("message", "no message")
-    if is_revocation(status, error):
-        return AccountRevoked(f"{path}: HTTP {status}, access was refused for good: {message}")
     if status == 403:
         return PermissionMissing(f"{path}: HTTP 403, the credential lacks a permission: {message}")
     if code == "resource_missing" or status == 404:
@@ -182,12 +190,16 @@ class Client:
         *,
         api_base: str,
         authorise: Authorise,
+        rejected: Rejected | None = None,
+        withdrawn: IsRevocation | None = None,
         retries: Retries = DEFAULT_RETRIES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._pool = pool
         self._base = api_base.rstrip("/")
         self._authorise = authorise
+        self._rejected = rejected or (lambda _: True)
+        self._withdrawn = withdrawn
         self._retries = retries
         self._sleep = sleep
         self._stopped = threading.Event()
@@ -248,10 +260,12 @@ class Client:
             tries = spent.total()
             text = f"{path}: {result.text}, after {tries} tries"
             if result.kind is Kind.UNAUTHORISED:
-                if spent[Kind.UNAUTHORISED] > 1:
-                    raise AccountRevoked(f"{path}: {result.text}")
                 # The token may have run out between `authorise` and Stripe's answer.
-                continue
+                if spent[Kind.UNAUTHORISED] == 1 and self._rejected(result.sent):
+                    continue
+                if self._is_withdrawn(401, {"code": result.code}):
+                    raise AccountRevoked(f"{path}: {result.text}")
+                raise StripeReadError(f"{path}: {result.text}")
             if cut_bodies is not None and spent[Kind.CUT] >= cut_bodies:
                 raise MalformedBody(text)
             if self._is_exhausted(spent):
@@ -283,21 +297,22 @@ class Client:
         try:
             answer = self._pool.request("GET", url, headers=headers, redirect=False)
             status, body = answer.status, answer.data
-        except urllib3.exceptions.HTTPError as error:
+        except urllib3.exceptions.HTTPError as failure:
             # Its text may quote a proxy's address with its password.
-            return Trouble(Kind.FAILED, f"no whole answer from {self._base} ({_cause(error)})")
+            return Trouble(Kind.FAILED, f"no whole answer from {self._base} ({_cause(failure)})")
         self._answered = True
         if status == 200:
             try:
                 reply = Reply(decode_body(body), server_time(answer.headers), time.time_ns())
-            except MalformedBody as error:
-                return Trouble(Kind.CUT, str(error))
+            except MalformedBody as malformed:
+                return Trouble(Kind.CUT, str(malformed))
             self.limiter.accepted(endpoint)
             self._learn_livemode(reply.data)
             return reply
         if status == 401:
-            message = error_of(body).get("message", "no message")
-            return Trouble(Kind.UNAUTHORISED, f"HTTP 401, access was refused: {message}")
+            error = error_of(body)
+            text = f"HTTP 401, access was refused: {error.get('message', 'no message')}"
+            return Trouble(Kind.UNAUTHORISED, text, code=error.get("code"), sent=headers)
         pause = retry_after(answer.headers)
         if status == 429:
             reason = answer.headers.get("Stripe-Rate-Limited-Reason")
@@ -305,7 +320,17 @@ class Client:
             return Trouble(Kind.REFUSED, f"too fast ({reason or 'lock timeout'})", pause)
         if is_retryable(status, answer.headers):
             return Trouble(Kind.FAILED, f"HTTP {status}", pause)
-        raise _final(path, status, answer.headers, error_of(body))
+        error = error_of(body)
+        if self._is_withdrawn(status, error):
+            message = error.get("message", "no message")
+            raise AccountRevoked(f"{path}: HTTP {status}, access was refused for good: {message}")
+        raise _final(path, status, answer.headers, error)
+
+    def _is_withdrawn(self, status: int, error: Mapping[str, Any]) -> bool:
+        """Tell whether a refusal ends the connection: the owner of the credential knows best."""
+        if self._withdrawn is not None:
+            return self._withdrawn(status, error.get("code"))
+        return status == 401 or is_revocation(status, error)
 
     def _learn_livemode(self, data: Mapping[str, Any]) -> None:
         """Take the sandbox's limits if an object says that it is one; keys of apps do not say."""

@@ -14,6 +14,8 @@ from typing import Literal
 Mode = Literal["first_import", "incremental", "reimport"]
 Status = Literal["ok", "failed", "revoked"]
 Authorise = Callable[[], Mapping[str, str]]
+Rejected = Callable[[Mapping[str, str]], bool]
+IsRevocation = Callable[[int, str | None], bool]
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class AccountTask:
     Attributes:
         account_id: The Stripe account, `acct_…`; every row carries it.
         authorise: Returns the headers that authorise a call: `Authorization`, and
-            `Stripe-Account` where a platform's key is used. Called before each request and again
-            after a 401, so it should be cheap and refresh by itself.
+            `Stripe-Account` where a platform's key is used. Called before each request, so it
+            should be cheap and refresh by itself.
         api_base: Scheme and host, such as `https://api.stripe.com`.
         cursor: `None` means first import; else changes since then.
         history_days: Complete UTC days of payment history that a first import reads, before
@@ -59,6 +61,10 @@ class AccountTask:
             day and always reaches now, because a hole behind the cursor would never be filled.
         reporting_timezone: The operator's override, recorded with the sync; `None` if there is
             none.
+        rejected: Told the headers that Stripe answered 401 to; returns whether `authorise` now
+            gives better ones. By default one more try with whatever it gives.
+        is_revocation: Told the status and Stripe's error code of a refusal that stands; returns
+            whether access was withdrawn for good. By default a 401, and a 403 that says so.
     """
 
     account_id: str
@@ -68,6 +74,8 @@ class AccountTask:
     history_days: int = 90
     days: tuple[date, date] | None = None
     reporting_timezone: str | None = None
+    rejected: Rejected | None = None
+    is_revocation: IsRevocation | None = None
 
 
 @dataclass(frozen=True)
