@@ -8,7 +8,7 @@ import pytest
 
 from console.demo.run import compare_published
 from console.demo.simulator import Simulator
-from tests.e2e.conftest import Deployment, advance, request_total
+from tests.e2e.conftest import KEY_VARIABLE, Deployment, advance, request_total
 
 pytestmark = pytest.mark.e2e
 
@@ -62,22 +62,32 @@ def test_an_account_that_fails_is_named_and_its_cursor_stays(
     connected.must("sync", account, "--here")
     cursors = connected.rows("select max(events_cursor), count(*) from raw_stripe.syncs")
 
-    good_key = connected.environment["TEST_RESTRICTED_KEY"]
-    connected.environment["TEST_RESTRICTED_KEY"] = "rk_test_not_a_key"
+    # No key at all is the operator's to mend: nobody is disconnected.
+    good_key = connected.environment.pop(KEY_VARIABLE)
     failed = connected.dashtray("sync", account, "--here")
     assert failed.returncode == 1
-    assert account in failed.stdout
-    assert "rk_test_not_a_key" not in failed.stdout + failed.stderr
+    assert KEY_VARIABLE in failed.stdout
     (row,) = connected.must("accounts")
     assert row["last_error"]
+    assert row["status"] == "connected"
+
+    # A key that Stripe refuses is a withdrawn access.
+    connected.environment[KEY_VARIABLE] = "rk_test_not_a_key"
+    refused = connected.dashtray("sync", account, "--here")
+    assert refused.returncode == 1
+    assert "rk_test_not_a_key" not in refused.stdout + refused.stderr
+    assert connected.must("accounts")[0]["status"] == "revoked"
     assert connected.rows("select max(events_cursor), count(*) from raw_stripe.syncs") == cursors
 
-    # A key of the operator's own that does not work is theirs to mend: nobody is disconnected.
-    assert row["status"] == "connected"
-    connected.environment["TEST_RESTRICTED_KEY"] = good_key
+    # Connected again it goes on where it was.
+    connected.environment[KEY_VARIABLE] = good_key
+    connected.must("connect", "--api-key-env", KEY_VARIABLE)
     advance(stripe, DAY)
     (mended,) = connected.must("sync", account, "--here")
     assert mended["result"] == "ok"
+    assert connected.rows("select mode from raw_stripe.syncs order by started_at")[-1] == (
+        "incremental",
+    )
     assert [c for c in compare_published(connected.settings, stripe) if not c.equal] == []
 
 

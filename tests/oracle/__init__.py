@@ -1,1 +1,0 @@
-"""A second, independent computation of every metric, in plain Python over Stripe objects."""
