@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup demo up test test-long check docs lock clean
+.PHONY: help setup demo up test test-long check check-python check-sql check-unit docs lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -35,11 +35,18 @@ test-long: $(INSTALLED) ## Run the long suite
 	@$(BIN)/python -m pytest -m long
 
 check: $(INSTALLED) ## Lint, types, import borders, unit tests
+	@$(MAKE) --no-print-directory -j 2 check-sql check-python check-unit
+
+check-python:
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project/models dbt_project/macros dbt_project/tests
+
+check-sql:
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/macros dbt_project/tests
+
+check-unit:
 	@$(BIN)/python -m pytest -q -m "not e2e and not long"
 
 docs: $(INSTALLED) ## Build the dbt docs site as one static page
