@@ -41,7 +41,6 @@ def truth(
     *,
     history_start: int | None = None,
     first_sync: int | None = None,
-    intents_readable: bool = False,
 ) -> Truth:
     """Every metric of an account for every day and currency, as of the world's present.
 
@@ -54,9 +53,7 @@ def truth(
             90 days before the first sync, at the start of the UTC day.
         first_sync: When the account was first read, in unix seconds; by default 90 days after
             `history_start`, and at the present if that is not given either. It decides which
-            deleted customers were ever seen.
-        intents_readable: Whether the reader sees PaymentIntents, and so those that failed before
-            there was any charge.
+            deleted customers, and which payments that failed before any charge, were ever seen.
 
     Raises:
         KeyError: If there is no such account.
@@ -69,7 +66,7 @@ def truth(
         first_sync = min(world.now, history_start + IMPORT_DAYS * DAY)
     history = _history(account)
     counts = Counts(account, history, first_sync)
-    payments = Payments(account, history_start, intents_readable=intents_readable)
+    payments = Payments(account, history_start, first_sync)
     days: Truth = {}
     for currency in currencies(account):
         states = counts.numbers(currency, first_day, last_day)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from stripe_simulator.ledger.calendar import Calendar
-from stripe_simulator.ledger.counts import ratio
+from stripe_simulator.ledger.counts import WINDOW, ratio
 from stripe_simulator.ledger.money import exponent, major
 from stripe_simulator.world import log
 from stripe_simulator.world.account import Account
@@ -53,23 +53,23 @@ class DayOfMoney:
 class Payments:
     """What an import that reaches back to `history_start` can know of an account's money.
 
+    A payment that failed before any charge is known from its event alone.
     Charges, refunds, disputes and invoices belong to the window by their creation, as Stripe lists
     them: a dispute opened earlier is unknown even if it is won within the window.
     """
 
-    def __init__(
-        self, account: Account, history_start: int, *, intents_readable: bool = False
-    ) -> None:
+    def __init__(self, account: Account, history_start: int, first_sync: int) -> None:
         """Read the log.
 
         Args:
             account: The account.
             history_start: Unix seconds; payment objects made earlier are not known.
-            intents_readable: Whether PaymentIntents that failed before any charge are attempts.
+            first_sync: Unix seconds; of what only events tell, nothing is known from more than 30
+                days before.
         """
         self._calendar = Calendar(account.timezone)
         self._start = history_start
-        self._intents_readable = intents_readable
+        self._watched_from = first_sync - WINDOW * 86_400
         self.days: dict[tuple[date, str], DayOfMoney] = defaultdict(DayOfMoney)
         self._read(account)
 
@@ -94,9 +94,10 @@ class Payments:
                     fact.captured,
                 )
             elif isinstance(fact, log.IntentFailed):
-                early[fact.payment] = Attempt(
-                    fact.at, fact.payment, None, fact.currency, fact.amount, "failed", 0
-                )
+                if fact.seen >= self._watched_from:
+                    early[fact.payment] = Attempt(
+                        fact.at, fact.payment, None, fact.currency, fact.amount, "failed", 0
+                    )
             elif isinstance(fact, log.AttemptSettled):
                 attempts[fact.charge].outcome = fact.outcome
                 attempts[fact.charge].captured = fact.captured
@@ -123,13 +124,12 @@ class Payments:
             if invoice.created >= self._start:
                 self._day(invoice.at, invoice.currency).invoiced += invoice.amount
         known = [attempt for attempt in attempts.values() if attempt.at >= self._start]
-        if self._intents_readable:
-            charged = {attempt.payment for attempt in attempts.values()}
-            known += [
-                attempt
-                for payment, attempt in early.items()
-                if attempt.at >= self._start and payment not in charged
-            ]
+        charged = {attempt.payment for attempt in attempts.values()}
+        known += [
+            attempt
+            for payment, attempt in early.items()
+            if attempt.at >= self._start and payment not in charged
+        ]
         self._attempts(known)
         self._payments(known, elsewhere)
 

@@ -106,9 +106,10 @@ class TaxSet:
 
 @dataclass(frozen=True, slots=True)
 class IntentFailed:
-    """A payment failed before there was any charge."""
+    """A payment, owed since `at`, failed at `seen` before there was any charge."""
 
     at: int
+    seen: int
     payment: str
     currency: str
     amount: int

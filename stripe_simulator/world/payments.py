@@ -144,7 +144,11 @@ def fail_early(account: Account, intent: Intent) -> None:
     intent.failure = ("authentication_required", FAILURES["authentication_required"])
     account.decide(
         log.IntentFailed(
-            intent.created, intent.invoice or intent.id, intent.currency, intent.amount
+            intent.created,
+            account.now,
+            intent.invoice or intent.id,
+            intent.currency,
+            intent.amount,
         )
     )
     account.show(intent, "payment_intent.payment_failed")

@@ -169,13 +169,14 @@ def test_numbers_worked_out_by_hand(name: str, day: int, metric: str, value: str
     assert Decimal(str(found)) == Decimal(value)
 
 
-@pytest.mark.parametrize(("readable", "failed", "rate"), [(False, 0, None), (True, 1, 0)])
-def test_a_failure_before_any_charge_is_an_attempt_where_it_can_be_read(
-    readable: bool, failed: int, rate: int | None
+@pytest.mark.parametrize(("sync", "failed", "rate"), [(5, 1, 0), (45, 0, None)])
+def test_a_failure_before_any_charge_is_known_from_its_event(
+    sync: int, failed: int, rate: int | None
 ) -> None:
-    world, _ = staged("failed-before-a-charge", days=10)
+    world, _ = staged("failed-before-a-charge", days=50)
     day = datetime.fromtimestamp(START, UTC).date()
     account = world.accounts[0].id
-    found = truth(world, account, day, day, intents_readable=readable)[day]["usd"]
-    assert found["failed_payments"] == failed
-    assert found["payment_success_rate"] == rate
+    first_sync = START + sync * DAY
+    days = truth(world, account, day, day, history_start=START, first_sync=first_sync)
+    assert days[day]["usd"]["failed_payments"] == failed
+    assert days[day]["usd"]["payment_success_rate"] == rate
