@@ -76,7 +76,6 @@ API versions both places are listed, and the model coalesces them.
             "price_details": {"price": "VARCHAR", "product": "VARCHAR"},
             "unit_amount_decimal": "VARCHAR"
         },
-        "discounts": ["JSON"],
         "discount_amounts": [{"amount": "BIGINT", "discount": "VARCHAR"}],
         "taxes": [{"amount": "BIGINT", "tax_behavior": "VARCHAR"}]
     }]}

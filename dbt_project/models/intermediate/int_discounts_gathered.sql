@@ -14,10 +14,6 @@ invoices as (
     select * from {{ ref('stg_stripe__invoices') }}
 ),
 
-lines as (
-    select * from {{ ref('stg_stripe__invoice_line_items') }}
-),
-
 all_events as (
     select * from {{ ref('stg_stripe__events') }}
 ),
@@ -60,11 +56,6 @@ readings as (
         account_id,
         unnest(discounts) as discount
     from invoices
-    union all
-    select
-        account_id,
-        unnest(discounts) as discount
-    from lines
     union all
     select
         account_id,

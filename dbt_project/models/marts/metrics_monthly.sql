@@ -69,32 +69,64 @@ churned as (
     group by account_id, currency, date_trunc('month', day)
 ),
 
--- The customers who paid on the eve of the month, and what they pay at its end.
-cohorts as (
+-- What each customer paid on the eve of the month and at its end. Two joins and a sum: one join
+-- to both ends would compare ranges without the help of keys.
+ends as (
     select
         monthly.account_id,
         monthly.currency,
         monthly.month,
-        cast(sum(opening.closing_micros) as hugeint) as opening_micros,
-        cast(sum(least(coalesce(closing.closing_micros, 0), opening.closing_micros)) as hugeint)
-            as kept_micros,
-        cast(sum(coalesce(closing.closing_micros, 0)) as hugeint) as grown_micros
+        changes.customer_id,
+        changes.closing_micros as opening_micros,
+        cast(0 as hugeint) as closing_micros
     from monthly
-    inner join changes as opening
+    inner join changes
         on
-            monthly.account_id = opening.account_id
-            and monthly.currency = opening.currency
-            and monthly.first_day > opening.day
-            and (opening.next_day is null or monthly.first_day <= opening.next_day)
-            and opening.closing_micros > 0
-    left join changes as closing
+            monthly.account_id = changes.account_id
+            and monthly.currency = changes.currency
+            and monthly.first_day > changes.day
+            and (changes.next_day is null or monthly.first_day <= changes.next_day)
+    where changes.closing_micros > 0
+    union all
+    select
+        monthly.account_id,
+        monthly.currency,
+        monthly.month,
+        changes.customer_id,
+        cast(0 as hugeint) as opening_micros,
+        changes.closing_micros
+    from monthly
+    inner join changes
         on
-            opening.account_id = closing.account_id
-            and opening.customer_id = closing.customer_id
-            and opening.currency = closing.currency
-            and monthly.last_day >= closing.day
-            and (closing.next_day is null or monthly.last_day < closing.next_day)
-    group by monthly.account_id, monthly.currency, monthly.month
+            monthly.account_id = changes.account_id
+            and monthly.currency = changes.currency
+            and monthly.last_day >= changes.day
+            and (changes.next_day is null or monthly.last_day < changes.next_day)
+    where changes.closing_micros > 0
+),
+
+customer_months as (
+    select
+        account_id,
+        currency,
+        month,
+        customer_id,
+        sum(opening_micros) as opening_micros,
+        sum(closing_micros) as closing_micros
+    from ends
+    group by account_id, currency, month, customer_id
+),
+
+cohorts as (
+    select
+        account_id,
+        currency,
+        month,
+        cast(sum(opening_micros) as hugeint) as opening_micros,
+        cast(sum(least(closing_micros, opening_micros)) as hugeint) as kept_micros,
+        cast(sum(closing_micros) filter (where opening_micros > 0) as hugeint) as grown_micros
+    from customer_months
+    group by account_id, currency, month
 ),
 
 joined as (

@@ -14,11 +14,12 @@ parsed as (
         account_id,
         id,
         read_at,
+        object,
         from_json(
             object,
             '{
                 "type": "VARCHAR", "created": "BIGINT", "api_version": "VARCHAR",
-                "data": {"object": "JSON", "previous_attributes": "JSON"}
+                "data": {"object": {"id": "VARCHAR", "object": "VARCHAR", "created": "BIGINT"}}
             }'
         ) as e
     from landed
@@ -27,7 +28,6 @@ parsed as (
         select (known.account_id, known.event_id) from {{ this }} as known
     )
     {%- endif %}
-    qualify row_number() over (partition by account_id, id order by read_at) = 1
 ),
 
 -- Whole are kept the events that are history: of subscriptions, of discounts, and of payments
@@ -40,20 +40,23 @@ final as (
         e.type as event_type,
         {{ utc('e.created') }} as created_at,
         e.api_version,
-        e.data.object ->> '$.object' as object_type,
-        e.data.object ->> '$.id' as object_id,
-        {{ utc("cast(e.data.object ->> '$.created' as bigint)") }} as object_created_at,
+        e.data.object.object as object_type,
+        e.data.object.id as object_id,
+        {{ utc('e.data.object.created') }} as object_created_at,
         case
             when
                 starts_with(e.type, 'customer.subscription.')
                 or starts_with(e.type, 'customer.discount.')
                 or e.type = 'payment_intent.payment_failed'
-                then e.data.object
+                then object -> '$.data.object'
         end as payload,
         case
-            when starts_with(e.type, 'customer.subscription.') then e.data.previous_attributes
+            when starts_with(e.type, 'customer.subscription.')
+                then object -> '$.data.previous_attributes'
         end as previous_attributes
     from parsed
+    -- Last, so that the sort carries no whole events.
+    qualify row_number() over (partition by account_id, id order by read_at) = 1
 )
 
 select * from final

@@ -87,7 +87,6 @@ renamed as (
             ) is not null or l.amount < 0,
             'price_id': {{ id_of('l.pricing.price_details.price') }},
             'product_id': l.pricing.price_details.product,
-            'discounts': {{ parsed_discounts('l.discounts') }},
             'discount_ids': list_transform(
                 coalesce(l.discount_amounts, []), lambda a: {{ id_of('a.discount') }}
             ),
