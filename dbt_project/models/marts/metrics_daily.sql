@@ -1,11 +1,19 @@
 with days as (
+    select * from {{ ref('int_days_measured') }}
+),
+
+clock as (
+    select * from {{ ref('int_accounts_clocked') }}
+),
+
+opened as (
     select
-        int_days_measured.*,
+        days.*,
         -- What these 30 days began with lies before the imported window on its first 30 days.
-        int_days_measured.day - 30 >= clock.first_day as is_opening_known
-    from {{ ref('int_days_measured') }} as int_days_measured
-    inner join {{ ref('int_accounts_clocked') }} as clock
-        on int_days_measured.account_id = clock.account_id
+        days.day - 30 >= clock.first_day as is_opening_known
+    from days
+    inner join clock
+        on days.account_id = clock.account_id
 ),
 
 final as (
@@ -72,7 +80,7 @@ final as (
         disputes,
         cast(gross_revenue - refunds - disputes as decimal(18, 3)) as net_revenue,
         invoiced_revenue
-    from days
+    from opened
 )
 
 select * from final
