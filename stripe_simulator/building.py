@@ -46,7 +46,7 @@ def build(
     """
     from stripe_simulator.world import build_world
 
-    def truth(world: Any, account_id: str, first: date, last: date, **known: int) -> dict[Any, Any]:
+    def truth(world: Any, account_id: str, first: date, last: date, **known: Any) -> dict[Any, Any]:
         from stripe_simulator import ledger
 
         return ledger.truth(world, account_id, first, last, **known)

@@ -194,7 +194,7 @@ class CopiedWorld:
 def copied_truth(truth: Truth) -> Truth:
     """The ledger's question, asked of a `CopiedWorld`."""
 
-    def asked(world: Any, account_id: str, first: date, last: date, **known: int) -> dict[Any, Any]:
+    def asked(world: Any, account_id: str, first: date, last: date, **known: Any) -> dict[Any, Any]:
         days = truth(world.original, account_id, first, last, **known)
         return {
             day: {
