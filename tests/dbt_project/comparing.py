@@ -20,10 +20,27 @@ WEIGHTED_RATES = frozenset({"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr",
 OVER_30_DAYS = WEIGHTED_RATES | {"customer_churn_rate_30d", "ltv"}
 # What rests on payments and customers alone is known for the whole window.
 PAYMENTS = frozenset(
-    "customer_count new_customers customer_growth_rate realised_revenue_per_customer"
-    " payment_success_rate attempt_success_rate succeeded_payments pending_payments"
-    " transaction_count failed_payments failed_amount failed_payments_unrecovered gross_revenue"
-    " refunds disputes net_revenue invoiced_revenue trial_starts churned_subscriptions".split()
+    [
+        "customer_count",
+        "new_customers",
+        "customer_growth_rate",
+        "realised_revenue_per_customer",
+        "payment_success_rate",
+        "attempt_success_rate",
+        "succeeded_payments",
+        "pending_payments",
+        "transaction_count",
+        "failed_payments",
+        "failed_amount",
+        "failed_payments_unrecovered",
+        "gross_revenue",
+        "refunds",
+        "disputes",
+        "net_revenue",
+        "invoiced_revenue",
+        "trial_starts",
+        "churned_subscriptions",
+    ]
 )
 # A discount that ended before the events begin may have left no invoice in the window; only the
 # net column shows those that end.
