@@ -155,7 +155,8 @@ def _compare(settings: Settings, stripe: simulator.Simulator) -> bool:
     compared = compare_published(settings, stripe)
     last = max(each.day for each in compared)
     for table in summary.tables(compared, last):
-        out.print(table)
+        # A number that does not fit must wrap, not be cut.
+        out.print(table, width=max(out.width, summary.WIDTH), crop=False)
     different = [each for each in compared if not each.equal]
     for each in different[:20]:
         out.print(

@@ -72,6 +72,9 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
 )
 
+#: Columns of the terminal that a table needs.
+WIDTH = 104
+
 _RATES = frozenset(
     {
         "customer_growth_rate",
