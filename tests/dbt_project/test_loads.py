@@ -12,7 +12,7 @@ import pytest
 
 from tests.dbt_project.building import dbt, rows
 from tests.dbt_project.landing import Load, complete, create_raw_schema, land
-from tests.dbt_project.objects import NOW, account, ago, customer, price, subscription
+from tests.dbt_project.objects import NOW, Object, account, ago, customer, price, subscription
 
 pytestmark = pytest.mark.e2e
 
@@ -33,7 +33,7 @@ def test_loads_that_are_late_partial_old_or_repeated(tmp_path: Path) -> None:
     }
     base = {"accounts": [account("acct_1")], "prices": [of], "customers": [customer("cus_a")]}
 
-    def sync(load_id: str, at: int, subscription_read: object, *, whole: bool = True) -> None:
+    def sync(load_id: str, at: int, subscription_read: Object, *, whole: bool = True) -> None:
         with duckdb.connect(str(warehouse)) as connection:
             streams = {**base, "subscriptions": [subscription_read]}
             land(connection, Load("acct_1", at, streams, load_id=load_id, complete=whole))

@@ -391,7 +391,7 @@ class Timeline:
     def _coupon(self, discount: Object) -> Object:
         source = (discount.get("source") or {}).get("coupon") or discount.get("coupon")
         key = source["id"] if isinstance(source, dict) else source
-        return self.readings.newest["coupons"][key]
+        return self.readings.newest["coupons"][str(key)]
 
     def _coupons(self, discounts: list[str], at: int) -> list[Object]:
         """Return the coupons of those discounts that are live."""

@@ -129,7 +129,7 @@ def _take(
 
     def frequency(place: int) -> Fraction:
         recurring = lines[place].price["recurring"]
-        return MONTHS[recurring["interval"]] / recurring["interval_count"]
+        return MONTHS[recurring["interval"]] / int(recurring["interval_count"])
 
     shortest = max(frequency(place) for place in places)
     places = [place for place in places if frequency(place) == shortest]

@@ -169,7 +169,8 @@ def before(event: Object) -> Object | None:
     """Return a subscription as it was before an event, or None before its creation."""
     if event["type"] == "customer.subscription.created":
         return None
-    return _overlaid(event["data"]["object"], event["data"].get("previous_attributes") or {})
+    former = event["data"].get("previous_attributes") or {}
+    return dict(_overlaid(event["data"]["object"], former))
 
 
 def _overlaid(shown: Any, former: Any) -> Any:

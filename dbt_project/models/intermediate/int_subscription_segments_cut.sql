@@ -83,6 +83,16 @@ cycles as (
     where billing_reason = 'subscription_cycle' and subscription_id is not null
 ),
 
+paid_cycles as (
+    select
+        account_id,
+        subscription_id,
+        max(period_starts_at) as period_starts_at
+    from cycles
+    where status not in ('void', 'uncollectible', 'draft')
+    group by account_id, subscription_id
+),
+
 -- A pause older than every event and sync began with the first invoice of the last unbroken run
 -- of those that brought nothing, else with the running period.
 pauses as (
@@ -102,15 +112,7 @@ pauses as (
             states.account_id = cycles.account_id
             and states.subscription_id = cycles.subscription_id
             and cycles.period_starts_at < states.valid_to
-    left join (
-        select
-            account_id,
-            subscription_id,
-            max(period_starts_at) as period_starts_at
-        from cycles
-        where status not in ('void', 'uncollectible', 'draft')
-        group by account_id, subscription_id
-    ) as paid
+    left join paid_cycles as paid
         on
             states.account_id = paid.account_id
             and states.subscription_id = paid.subscription_id

@@ -91,7 +91,8 @@ event_states_whole as (
                         item,
                         discount_ids := coalesce(
                             list_filter(
-                                current_items.state.items, lambda known: known.item_id = item.item_id
+                                current_items.state.items,
+                                lambda known: known.item_id = item.item_id
                             )[1].discount_ids,
                             item.discount_ids
                         )
