@@ -18,10 +18,10 @@ Number = Decimal | int | None
 #: These weigh the last 30 days by MRR, so before day 30 of the window they need closings from
 #: before it, which no object of an import of the window holds (docs/metrics.md §5).
 NEED_THIRTY_DAYS = frozenset({"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr"})
-#: A coupon that ended before the window's first invoice leaves no trace in any object. It can
-#: touch this metric only, and only as long as a monthly period reaches into the window.
-TRACED_AFTER_A_MONTH = frozenset({"mrr_net"})
-_MONTH = timedelta(days=31)
+#: A coupon that ended without an invoice in the window leaves no trace in any object. It can
+#: touch this metric only, and only before the 30 days that the first import's events reach back.
+NEEDS_EVENTS = frozenset({"mrr_net"})
+_BEFORE_EVENTS = timedelta(days=60)
 _THIRTY_DAYS = timedelta(days=30)
 
 #: Says how much of a number was reconstructed, which the ledger, having watched, cannot.
@@ -92,7 +92,7 @@ def _is_unknowable(metric: str, age: timedelta, published: Number) -> bool:
     if metric in NEED_THIRTY_DAYS:
         # It must be open, not a guess.
         return age < _THIRTY_DAYS and published is None
-    return metric in TRACED_AFTER_A_MONTH and age < _MONTH
+    return metric in NEEDS_EVENTS and age < _BEFORE_EVENTS
 
 
 def as_number(value: str | int | None) -> Number:

@@ -69,16 +69,12 @@ def test_an_object_that_is_wrong_is_caught(tiny: Simulator, name: str) -> None:
     assert faults(obj) != []
 
 
-def turned_round(
-    shelf: Shelf, positions: range, limit: int, test: Any
-) -> tuple[list[Entry], bool]:
+def turned_round(shelf: Shelf, positions: range, limit: int, test: Any) -> tuple[list[Entry], bool]:
     """The objects of a page, oldest first."""
     return [shelf.at(position) for position in positions[:limit]][::-1], len(positions) > limit
 
 
-def no_next_page(
-    shelf: Shelf, positions: range, limit: int, test: Any
-) -> tuple[list[Entry], bool]:
+def no_next_page(shelf: Shelf, positions: range, limit: int, test: Any) -> tuple[list[Entry], bool]:
     """A page that never says that another one follows."""
     return [shelf.at(position) for position in positions[:limit]], False
 
