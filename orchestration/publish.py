@@ -63,8 +63,9 @@ def publish_marts(warehouse: Path, published: Path, run_id: str) -> list[Publish
         ]
         tables = [_copy_table(connection, name) for name in names]
         connection.execute(
+            # UTC without a zone, as in all marts: some drivers need more packages for a zone.
             "create table published.main._published as"
-            " select ?::varchar as run_id, now()::timestamptz as published_at",
+            " select ?::varchar as run_id, now() at time zone 'UTC' as published_at",
             [run_id],
         )
         connection.execute("detach published")
