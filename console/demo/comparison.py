@@ -1,8 +1,10 @@
 """The published numbers beside the ledger's: equal, to the last digit, or not.
 
-The ledger watched the business from its first day; an import of 90 days did not. What it
-cannot know it must leave open (NULL): such a number is counted apart, and only where not
-knowing is right.
+The ledger watched the business from its first day; an import of 90 days did not. Subscription
+events reach 30 days back from the first sync; before that, MRR rests on invoices and on what
+is held back from later states, and its days are flagged (`estimated_mrr_share`). So a
+difference is excused only in a number that rests on MRR, on a day before the events reach,
+and only where the published row says that it is an estimate or leaves the number open.
 """
 
 from __future__ import annotations
@@ -15,13 +17,33 @@ from typing import Any
 
 Number = Decimal | int | None
 
-#: These weigh the last 30 days by MRR, so before day 30 of the window they need closings from
-#: before it, which no object of an import of the window holds (docs/metrics.md §5).
-NEED_THIRTY_DAYS = frozenset({"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr"})
-#: A coupon that ended without an invoice in the window leaves no trace in any object. It can
-#: touch this metric only, and only before the 30 days that the first import's events reach back.
-NEEDS_EVENTS = frozenset({"mrr_net"})
-_BEFORE_EVENTS = timedelta(days=60)
+#: Metrics that rest on payments, invoices and customers: known for the whole window.
+_NOT_FROM_MRR = frozenset(
+    {
+        "customer_count",
+        "new_customers",
+        "customer_growth_rate",
+        "realised_revenue_per_customer",
+        "payment_success_rate",
+        "attempt_success_rate",
+        "succeeded_payments",
+        "pending_payments",
+        "transaction_count",
+        "failed_payments",
+        "failed_amount",
+        "failed_payments_unrecovered",
+        "gross_revenue",
+        "refunds",
+        "disputes",
+        "net_revenue",
+        "invoiced_revenue",
+    }
+)
+#: These look 30 days back, so they need events of the 30 days before as well.
+_LOOK_BACK = frozenset(
+    {"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr", "customer_churn_rate_30d", "ltv"}
+)
+_EVENTS_REACH = timedelta(days=30)
 _THIRTY_DAYS = timedelta(days=30)
 
 #: Says how much of a number was reconstructed, which the ledger, having watched, cannot.
@@ -37,32 +59,38 @@ class Comparison:
     metric: str
     published: Number
     truth: Number
-    unknowable: bool = False
+    excusable: bool = False
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the published number is not the true one and had no right to differ."""
+        return not self.equal and not self.excusable
 
     @property
     def equal(self) -> bool:
-        """Whether both are the same number, or both are unknown, or nobody could know ours."""
-        if self.unknowable:
-            return True
+        """Whether both are the same number, or both are unknown."""
         if self.published is None or self.truth is None:
             return self.published is self.truth
         return Decimal(self.published) == Decimal(self.truth)
 
 
 def compare(
-    rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    rows: Sequence[Mapping[str, Any]],
+    truth: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    first_sync: date,
 ) -> Iterator[Comparison]:
     """Pair every number of the truth with the published one.
 
     Args:
         rows: Rows of `metrics_daily` of one account.
         truth: The ledger's days, as `Simulator.truth` returns them.
+        first_sync: The day on which the account was first read.
 
     Yields:
         One comparison per day, currency and metric. A published row that the ledger does
         not know, or the other way round, is compared with None and so differs.
     """
-    first_day = min((row["day"] for row in rows), default=date.min)
+    exact_from = first_sync - _EVENTS_REACH
     published = {(row["day"].isoformat(), row["currency"]): row for row in rows}
     known = {(day, currency) for day, currencies in truth.items() for currency in currencies}
     for day, currency in sorted(known | published.keys()):
@@ -75,24 +103,26 @@ def compare(
         for metric, value in numbers.items():
             if metric in NOT_IN_THE_LEDGER:
                 continue
-            ours = row.get(metric)
-            age = date.fromisoformat(day) - first_day
             yield Comparison(
                 date.fromisoformat(day),
                 currency,
                 metric,
-                ours,
+                row.get(metric),
                 as_number(value),
-                unknowable=bool(row) and _is_unknowable(metric, age, ours),
+                excusable=bool(row) and _is_excusable(metric, row, exact_from),
             )
 
 
-def _is_unknowable(metric: str, age: timedelta, published: Number) -> bool:
-    """Tell whether the window holds too little for a metric at a distance from its start."""
-    if metric in NEED_THIRTY_DAYS:
-        # It must be open, not a guess.
-        return age < _THIRTY_DAYS and published is None
-    return metric in NEEDS_EVENTS and age < _BEFORE_EVENTS
+def _is_excusable(metric: str, row: Mapping[str, Any], exact_from: date) -> bool:
+    """Tell whether a published number may differ, because it says that it is an estimate."""
+    if metric in _NOT_FROM_MRR:
+        return False
+    needed_from: date = row["day"]
+    if metric in _LOOK_BACK:
+        needed_from -= _THIRTY_DAYS
+    if needed_from >= exact_from:
+        return False
+    return row.get(metric) is None or bool(row.get("estimated_mrr_share"))
 
 
 def as_number(value: str | int | None) -> Number:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 from sqlalchemy.engine import Engine
 
@@ -154,21 +155,23 @@ def _import(settings: Settings, database_url: str, connected: Connected) -> Here
 def _compare(settings: Settings, stripe: simulator.Simulator) -> bool:
     compared = compare_published(settings, stripe)
     last = max(each.day for each in compared)
+    # Wider than a narrow terminal if need be: a number may wrap, it must not be cut.
+    wide = Console(width=max(out.width, summary.WIDTH))
     for table in summary.tables(compared, last):
-        # A number that does not fit must wrap, not be cut.
-        out.print(table, width=max(out.width, summary.WIDTH), crop=False)
-    different = [each for each in compared if not each.equal]
+        wide.print(table)
+    different = [each for each in compared if each.wrong]
     for each in different[:20]:
         out.print(
             f"[red]DIFFERENT[/] {each.day} {each.currency} {each.metric}: "
             f"published {each.published}, truth {each.truth}"
         )
     days = len({each.day for each in compared})
-    unknowable = sum(each.unknowable for each in compared)
+    excused = sum(each.excusable and not each.equal for each in compared)
     verdict = "all equal" if not different else f"{len(different)} DIFFERENT"
     out.print(
-        f"\n{len(compared) - unknowable:,} numbers of {days} days compared with the ledger: "
-        f"[bold]{verdict}[/]. {unknowable} more need what came before the imported window."
+        f"\n{len(compared) - excused:,} numbers of {days} days compared with the ledger: "
+        f"[bold]{verdict}[/]. {excused:,} more are NULL or flagged as estimates: they rest on what "
+        "happened before an import of 90 days can see."
     )
     return not different
 
@@ -186,7 +189,7 @@ def compare_published(
     _, rows = read_metrics(marts, Grain.day, stripe.account_id)
     days = [row["day"] for row in rows]
     truth = stripe.truth(stripe.account_id, min(days), max(days), first_sync)
-    return list(comparison.compare(rows, truth))
+    return list(comparison.compare(rows, truth, first_sync.date()))
 
 
 def _print_phases(result: HereResult, seconds: float) -> None:

@@ -131,7 +131,9 @@ def _table(currency: str, today: date, by_place: dict[tuple[str, date, str], Com
 def _verdict(comparisons: Sequence[Comparison]) -> str:
     if not comparisons:
         return "[red]missing[/]"
-    return "[green]equal[/]" if all(c.equal for c in comparisons) else "[red]DIFFERENT[/]"
+    if any(c.wrong for c in comparisons):
+        return "[red]DIFFERENT[/]"
+    return "[green]equal[/]" if all(c.equal for c in comparisons) else "[yellow]estimated[/]"
 
 
 def _shown(metric: str, number: Number) -> str:

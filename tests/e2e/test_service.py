@@ -96,4 +96,4 @@ def test_the_service_imports_a_connected_account_by_itself(
 
     assert "SUCCESS" in statuses
     assert "FAILURE" not in statuses
-    assert [c for c in compare_published(connected.settings, stripe) if not c.equal] == []
+    assert [c for c in compare_published(connected.settings, stripe) if c.wrong] == []
