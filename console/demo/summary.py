@@ -73,7 +73,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 #: Columns of the terminal that a table needs.
-WIDTH = 104
+WIDTH = 114
 
 _RATES = frozenset(
     {
