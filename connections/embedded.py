@@ -220,7 +220,8 @@ class EmbeddedPostgres:
             "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
             "--locale=C", *([] if self._durable else ["--no-sync"]),
         )  # fmt: skip
-        if not (fresh / "PG_VERSION").exists():
+        # PG_VERSION is among the first files that initdb makes: alone it says nothing of the rest.
+        if failure or not (fresh / "PG_VERSION").exists():
             raise DatabaseError(
                 f"The embedded Postgres cannot make its files in {self.directory}: {failure}."
             )
