@@ -68,6 +68,11 @@ def list_accounts(engine: Engine) -> list[Account]:
         return list(session.scalars(select(Account).order_by(Account.account_id)))
 
 
+def connected_accounts(engine: Engine) -> list[Account]:
+    """The accounts that may be synced: neither paused nor gone; by account id."""
+    return [each for each in list_accounts(engine) if each.status is AccountStatus.CONNECTED]
+
+
 def get_account(engine: Engine, account_id: str) -> Account:
     """One account.
 

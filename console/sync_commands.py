@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from connections.accounts import get_account, list_accounts
+from connections.accounts import connected_accounts, get_account
 from connections.errors import DashtrayError
-from connections.models import Account, AccountStatus, RequestKind, SyncOutcome
+from connections.models import Account, RequestKind, SyncOutcome
 from connections.postgres import open_database, open_postgres
 from connections.requests import Claim, claim_requests, request_sync
 from connections.settings import Settings
@@ -69,11 +69,7 @@ def _chosen(engine: Engine, account_ids: Sequence[str], tier: str | None) -> lis
         return [get_account(engine, account_id) for account_id in dict.fromkeys(account_ids)]
     if tier is not None:
         get_tier(tier)
-    return [
-        account
-        for account in list_accounts(engine)
-        if account.status is AccountStatus.CONNECTED and tier in {None, account.tier}
-    ]
+    return [each for each in connected_accounts(engine) if tier in {None, each.tier}]
 
 
 def _request(engine: Engine, accounts: Sequence[Account]) -> dict[str, str]:

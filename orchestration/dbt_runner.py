@@ -11,7 +11,7 @@ import gc
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,9 +42,7 @@ class DbtBuild:
         self._manifest: Manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
         self._project_dir = project_dir
 
-    def events(
-        self, warehouse: Path, work_dir: Path, selection: Sequence[str] = ()
-    ) -> Iterator[dict[str, Any]]:
+    def events(self, warehouse: Path, work_dir: Path) -> Iterator[dict[str, Any]]:
         """Run `dbt build` and yield dbt's structured events while it runs.
 
         The caller holds the warehouse lock. When the iterator ends, or is closed, dbt's
@@ -53,7 +51,6 @@ class DbtBuild:
         Args:
             warehouse: The DuckDB file to build in.
             work_dir: Folder for compiled SQL and dbt's log; made if it is not there.
-            selection: Node selectors; empty means the whole project.
 
         Yields:
             Each event as a dictionary with `info` and `data`, as in dbt's JSON log.
@@ -80,7 +77,6 @@ class DbtBuild:
             "--no-write-json",
             # They test the SQL on made-up rows, not the data: the suite runs them.
             "--exclude-resource-type=unit_test",
-            *(["--select", *selection] if selection else []),
         ]
         outcome: list[Any] = []
 

@@ -21,14 +21,14 @@ from dagster import (
 from pydantic import Field
 from sqlalchemy.engine import Engine
 
-from connections.accounts import get_account, list_accounts
+from connections.accounts import connected_accounts, get_account
 from connections.errors import DashtrayError
-from connections.models import Account, AccountStatus, RequestKind, SyncOutcome
+from connections.models import Account, RequestKind, SyncOutcome
 from connections.settings import Settings
 from connections.syncs import begin_sync, record_outcome, record_reading
 from connections.tokens import AccessProvider, AccessRevokedError, AccountAccess
 from connections.vault import open_vault
-from orchestration.partitions import HISTORY_DAYS
+from orchestration.partitions import FIRST_IMPORT_DAYS, HISTORY_DAYS
 from orchestration.resources import Accounts, Warehouse
 
 if TYPE_CHECKING:
@@ -189,6 +189,7 @@ def _tasks(
                 is_revocation=credential.is_revocation,
                 api_base=account.api_base,
                 cursor=cursors.get(account.account_id),
+                history_days=FIRST_IMPORT_DAYS,
                 days=days,
                 reporting_timezone=account.reporting_timezone,
             )
@@ -225,9 +226,7 @@ def _said_to_the_extractor() -> Iterator[None]:
 def _wanted(engine: Engine, account_ids: list[str]) -> list[Account]:
     if account_ids:
         return [get_account(engine, account_id) for account_id in account_ids]
-    return [
-        account for account in list_accounts(engine) if account.status is AccountStatus.CONNECTED
-    ]
+    return connected_accounts(engine)
 
 
 def _was_imported(account: Account) -> bool:
