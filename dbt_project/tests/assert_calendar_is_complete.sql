@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'metrics_daily'}}}) }}
+
 -- Every account has each of its currencies on each day from the first to today.
 with days as (
     select * from {{ ref('metrics_daily') }}

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'metrics_daily'}}}) }}
+
 -- What the days sum to is what the facts hold within the window: nothing lost, nothing twice.
 with days as (
     select * from {{ ref('metrics_daily') }}

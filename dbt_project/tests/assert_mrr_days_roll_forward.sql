@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'metrics_daily'}}}) }}
+
 -- Each day of each account: closing = opening + its movements = the movements of its customers
 -- added to the day before, and at the end the sum of the spans in force.
 with days as (

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_subscription_item_spans'}}}) }}
+
 -- Spans of one item follow each other without a gap, and end when the subscription does.
 with spans as (
     select * from {{ ref('fct_subscription_item_spans') }}

@@ -8,6 +8,7 @@ from dagster import AssetKey, Definitions
 
 from dlt_sources.stripe.streams import DATASET, STREAMS, SYNCS_TABLE
 from orchestration.build import build_definitions
+from orchestration.dbt_manifest import DBT_PROJECT_DIR
 from orchestration.extract import EXTRACT_STEP
 from orchestration.jobs import SYNC_JOB_NAME
 
@@ -86,3 +87,12 @@ def test_dbt_tests_are_asset_checks(definitions: Definitions) -> None:
     checks = definitions.resolve_asset_graph().asset_check_keys
 
     assert {key.asset_key.path[-1] for key in checks} >= MARTS - {"rpt_cohort_retention"}
+
+
+def test_no_dbt_test_is_only_an_observation(definitions: Definitions) -> None:
+    """A test over several models is a check of the one that its `meta` names."""
+    checks = definitions.resolve_asset_graph().asset_check_keys
+    tests = {path.stem: path.read_text() for path in (DBT_PROJECT_DIR / "tests").glob("*.sql")}
+
+    assert len(tests) >= 5
+    assert set(tests) - {key.name for key in checks} == set()
