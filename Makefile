@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# A test file's servers and builds are shared by its tests, so a file stays in one process.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo up test test-long check check-python check-sql check-unit docs lock clean
 
@@ -29,7 +31,7 @@ up: $(INSTALLED) ## Run the service in the foreground
 	@$(BIN)/dashtray up
 
 test: $(INSTALLED) ## Run all tests but the long suite
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE)
 
 test-long: $(INSTALLED) ## Run the long suite
 	@$(BIN)/python -m pytest -m long
