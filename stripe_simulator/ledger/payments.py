@@ -158,6 +158,7 @@ class Payments:
                 continue
             elif "pending" in outcomes:
                 day.pending += 1
+                day.unrecovered += "failed" in outcomes
             else:
                 day.lost += 1
                 day.unrecovered += 1

@@ -95,7 +95,10 @@ class Timeline:
         if self.events and self.events[0]["created"] <= self.versions[0][0]:
             former = before(self.events[0])
             if former is None:
-                return self.events[0]["data"]["object"], False
+                # Backdated: from its start on it was what its creation made of it.
+                first = self.events[0]["created"]
+                made = [event for event in self.events if event["created"] == first]
+                return made[-1]["data"]["object"], False
         else:
             former = self.versions[0][1]
         return former, at < self.readings.watched_from
