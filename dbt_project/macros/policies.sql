@@ -29,6 +29,23 @@ is set, else what the preset says.
     {% do return(chosen or presets()[preset].get(name, presets()['default'][name])) %}
 {% endmacro %}
 
+{#- Whether a source of docs/metrics.md §5 may tell of the past. -#}
+{% macro tells(source) %}
+    {% set known = ['observed', 'event', 'invoice_line', 'current'] %}
+    {% for chosen in var('history_sources') if chosen not in known %}
+        {{ exceptions.raise_compiler_error(
+            "history_sources names '" ~ chosen
+            ~ "', which is unknown; choose among " ~ (known | join(', '))
+        ) }}
+    {% endfor %}
+    {% do return(source in var('history_sources')) %}
+{% endmacro %}
+
+{#- Behind an import CTE: no rows of a source that may not tell. -#}
+{% macro where_told_by(source) -%}
+    {{ 'where true' if tells(source) else 'where false' }}
+{%- endmacro %}
+
 {#- The monthly factor of an interval as its numerator (part 0) or denominator (part 1). -#}
 {% macro monthly_factor(interval, part) -%}
     case {{ interval }}

@@ -49,9 +49,12 @@ clocked as (
         all_syncs.first_synced_at,
         all_syncs.history_started_at,
         case
+            {% if tells('event') -%}
             when first_events.first_event_at < all_syncs.first_synced_at
                 then all_syncs.first_synced_at - interval 30 day
-            else all_syncs.first_synced_at
+            {%- endif %}
+            when {{ tells('observed') }} then all_syncs.first_synced_at
+            else latest_sync.started_at
         end as watched_from
     from latest_sync
     inner join all_syncs

@@ -3,7 +3,7 @@ with versions as (
 ),
 
 events as (
-    select * from {{ ref('stg_stripe__subscription_events') }}
+    select * from {{ ref('stg_stripe__subscription_events') }} {{ where_told_by('event') }}
 ),
 
 customers as (
@@ -11,11 +11,11 @@ customers as (
 ),
 
 invoices as (
-    select * from {{ ref('stg_stripe__invoices') }}
+    select * from {{ ref('stg_stripe__invoices') }} {{ where_told_by('invoice_line') }}
 ),
 
 all_events as (
-    select * from {{ ref('stg_stripe__events') }}
+    select * from {{ ref('stg_stripe__events') }} {{ where_told_by('event') }}
 ),
 
 coupons as (

@@ -3,7 +3,7 @@ with states as (
 ),
 
 lines as (
-    select * from {{ ref('stg_stripe__invoice_line_items') }}
+    select * from {{ ref('stg_stripe__invoice_line_items') }} {{ where_told_by('invoice_line') }}
 ),
 
 prices as (

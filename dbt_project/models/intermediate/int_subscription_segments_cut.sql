@@ -7,7 +7,7 @@ item_states as (
 ),
 
 invoices as (
-    select * from {{ ref('stg_stripe__invoices') }}
+    select * from {{ ref('stg_stripe__invoices') }} {{ where_told_by('invoice_line') }}
 ),
 
 discounts as (

@@ -1,9 +1,13 @@
 with versions as (
+    {% if tells('observed') -%}
     select * from {{ ref('stg_stripe__subscription_versions') }}
+    {%- else -%}
+    select * from {{ ref('stg_stripe__subscriptions') }}
+    {%- endif %}
 ),
 
 events as (
-    select * from {{ ref('stg_stripe__subscription_events') }}
+    select * from {{ ref('stg_stripe__subscription_events') }} {{ where_told_by('event') }}
 ),
 
 subscriptions as (
