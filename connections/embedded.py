@@ -116,6 +116,22 @@ class EmbeddedPostgres:
             if self._nobody_uses_it():
                 self._stop()
 
+    def ensure(self) -> bool:
+        """Start the server again if it is gone, for whoever keeps it in use.
+
+        Returns:
+            Whether it was gone.
+
+        Raises:
+            DatabaseError: it cannot be started; names the log.
+        """
+        with self._start_lock():
+            # One that runs but lets nobody in (full, or still starting) is not gone.
+            if self._postmaster_runs() or self._answers():
+                return False
+            self._start()
+            return True
+
     @contextmanager
     def _start_lock(self) -> Iterator[None]:
         descriptor = _open_lock_file(self.directory / "start.lock")

@@ -4,6 +4,7 @@ Everything that needs the database begins with `open_database`; nothing else dec
 """
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,14 @@ DATABASE_URL_VARIABLE = "DASHTRAY_DATABASE_URL"
 """The variable that dagster.yaml reads; give it the value that `open_postgres` yields."""
 
 CONNECT_TIMEOUT = 10
+
+# Which database and schema these are, even if others are made under the same names.
+_SCHEMA_IDENTITY = text(
+    "SELECT oid || '/' || coalesce(to_regnamespace('connections')::oid::text, '')"
+    " FROM pg_database WHERE datname = current_database()"
+)
+_migrated: set[tuple[str, str]] = set()
+_migrating = threading.Lock()
 
 
 @contextmanager
@@ -62,10 +71,28 @@ def open_database(settings: Settings) -> Iterator[Engine]:
     with open_postgres(settings) as url:
         engine = make_engine(url)
         try:
-            migrate(engine)
+            _migrate_once(engine, url)
             yield engine
         finally:
             engine.dispose()
+
+
+def _migrate_once(engine: Engine, url: str) -> None:
+    """Bring a database to this code's version at its first use in this process.
+
+    The code of a process does not change, so that its second look could only find the same; a
+    sensor looks every three seconds. A database may be made anew under its old name, which its
+    object id tells.
+    """
+    with _migrating:
+        if (url, _schema_identity(engine)) not in _migrated:
+            migrate(engine)
+            _migrated.add((url, _schema_identity(engine)))
+
+
+def _schema_identity(engine: Engine) -> str:
+    with engine.connect() as connection:
+        return str(connection.execute(_SCHEMA_IDENTITY).scalar_one())
 
 
 def database_url(settings: Settings) -> str:

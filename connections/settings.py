@@ -5,7 +5,7 @@ Every setting of the project that more than one part needs is here; an unusable 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -16,6 +16,7 @@ from connections.errors import SettingsError
 from connections.secret import Secret
 
 DEFAULT_HOME = ".dashtray"
+DRAIN_SECONDS = 60
 STRIPE_API_BASE = "https://api.stripe.com"
 STRIPE_CONNECT_BASE = "https://connect.stripe.com"
 STRIPE_MARKETPLACE_BASE = "https://marketplace.stripe.com"
@@ -44,6 +45,7 @@ class Settings:
         encryption_key: `DASHTRAY_ENCRYPTION_KEY`: base64 of 32 bytes; several, separated by
             commas, make a key ring whose first encrypts.
         encryption_key_file: `DASHTRAY_ENCRYPTION_KEY_FILE`: the same, one per line.
+        drain_seconds: `DASHTRAY_DRAIN_SECONDS`: how long a stopping service lets its runs go on.
     """
 
     home: Path
@@ -56,6 +58,7 @@ class Settings:
     stripe_oauth: OAuthFlow = OAuthFlow.APP
     encryption_key: Secret | None = None
     encryption_key_file: Path | None = None
+    drain_seconds: int = DRAIN_SECONDS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -101,6 +104,7 @@ class Settings:
             stripe_oauth=_oauth_flow(text("DASHTRAY_STRIPE_OAUTH")),
             encryption_key=secret("DASHTRAY_ENCRYPTION_KEY"),
             encryption_key_file=None if key_file is None else Path(key_file).expanduser(),
+            drain_seconds=whole_number("DASHTRAY_DRAIN_SECONDS", text, DRAIN_SECONDS),
         )
 
     @property
@@ -129,6 +133,11 @@ class Settings:
         return self.home / "warehouse.lock"
 
     @property
+    def service_lock_path(self) -> Path:
+        """Held while `dashtray up` runs."""
+        return self.home / "service.lock"
+
+    @property
     def published_dir(self) -> Path:
         """The published marts, the only files that readers open."""
         return self.home / "published"
@@ -147,6 +156,25 @@ class Settings:
     def logs_dir(self) -> Path:
         """Logs of the service's processes."""
         return self.home / "logs"
+
+
+def whole_number(name: str, text: Callable[[str], str | None], default: int) -> int:
+    """A setting that counts something.
+
+    Args:
+        name: the variable.
+        text: reads a variable; None = not set.
+        default: what it is when it is not set.
+
+    Raises:
+        SettingsError: it is no whole number of at least 0; names the variable.
+    """
+    value = text(name)
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit()):
+        raise SettingsError(f"{name}={value} must be a whole number, 0 or more.")
+    return int(value)
 
 
 def usable_home(value: str) -> Path:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from connections.embedded import MAX_SOCKET_PATH
+from connections.errors import DashtrayError
 from connections.settings import Settings
 
 #: The checkout: where `dagster.yaml`, `workspace.yaml` and `dbt_project/` lie.
 PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+
+#: The one code location; `workspace.yaml` calls it so too.
+LOCATION_NAME = "dashtray"
 
 
 def dagster_environment(settings: Settings, database_url: str) -> dict[str, str]:
@@ -40,6 +50,40 @@ def dagster_environment(settings: Settings, database_url: str) -> dict[str, str]
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "RUNTIME__DLTHUB_TELEMETRY": "false",
     }
+
+
+def code_socket(settings: Settings) -> Path:
+    """Where the code server listens: a Unix socket that only this user reaches.
+
+    Beside Dagster's files, or, for deep homes, at a short path named after the home.
+    """
+    beside = settings.dagster_dir / "socket" / "code"
+    if len(os.fsencode(beside)) <= MAX_SOCKET_PATH:
+        return beside
+    digest = hashlib.sha256(os.fsencode(settings.home)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"dashtray-code-{digest}" / "code"
+
+
+def write_workspace(settings: Settings) -> Path:
+    """Write the service's workspace file: all its processes share one code server.
+
+    Raises:
+        DashtrayError: The directory of the socket belongs to another user.
+    """
+    socket = code_socket(settings)
+    with suppress(FileExistsError):
+        socket.parent.mkdir(mode=0o700, parents=True)
+    if socket.parent.is_symlink() or socket.parent.stat().st_uid != os.geteuid():
+        raise DashtrayError(
+            f"{socket.parent}, where the code server listens, belongs to another user. Remove it, "
+            "or set DASHTRAY_HOME to a shorter path."
+        )
+    socket.parent.chmod(0o700)
+    server = {"location_name": LOCATION_NAME, "socket": str(socket), "host": "localhost"}
+    workspace = settings.dagster_dir / "workspace.yaml"
+    # JSON is YAML, with none of its surprises in paths.
+    workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}) + "\n")
+    return workspace
 
 
 def apply(environment: Mapping[str, str]) -> None:

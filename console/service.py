@@ -1,52 +1,108 @@
-"""`dashtray up`: the service's processes, started, watched and stopped together."""
+"""The service's processes: what they are, and how they are stopped without losing work.
+
+How processes are kept alive is in `supervisor`, what a killed service left in `leftovers`.
+"""
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
 import sys
-import threading
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable
+from pathlib import Path
 
+from connections.embedded import EmbeddedPostgres
 from connections.errors import DashtrayError
-from console.dagster_home import PROJECT_DIR
+from connections.settings import Settings
+from console import service_runs
+from console.dagster_home import PROJECT_DIR, code_socket, write_workspace
 from console.output import err
+from console.supervisor import Child, Keeper, Supervisor
 
-#: How long a child may take to end by itself before it is killed.
-STOP_SECONDS = 20
+#: Runs that did not end in time are asked to stop; then they have so many seconds.
+CANCEL_SECONDS = 10
+_LOOK_SECONDS = 1.0
 
 
 class PortTaken(DashtrayError):
     """Another program listens on the port."""
 
 
-class ChildDied(DashtrayError):
-    """A process of the service ended although nobody asked it to."""
+def children(settings: Settings, host: str, port: int) -> list[Child]:
+    """Return the processes of the service, in the order of their start.
 
-
-@dataclass(frozen=True)
-class Child:
-    """One process of the service: its name for people and its command."""
-
-    name: str
-    command: Sequence[str]
-
-
-def children(host: str, port: int) -> list[Child]:
-    """Return the processes of the service: Dagster's webserver and its daemon."""
-    workspace = str(PROJECT_DIR / "workspace.yaml")
+    One code server for both others, so that the runs, which are its children, live on when the
+    webserver or the daemon does not.
+    """
+    workspace = str(write_workspace(settings))
+    address = code_socket(settings)
     python = [sys.executable, "-m"]
+
+    def before_code_server() -> None:
+        address.unlink(missing_ok=True)
+        service_runs.fail_orphans()
+
     return [
+        Child(
+            "code server",
+            [
+                *[*python, "dagster", "api", "grpc", "--module-name", "orchestration.definitions"],
+                *["--socket", str(address), "--working-directory", str(PROJECT_DIR)],
+            ],
+            PROJECT_DIR,
+            before_start=before_code_server,
+            ready=lambda: _listens(address),
+        ),
         Child(
             "webserver",
             [*python, "dagster_webserver", "-w", workspace, "-h", host, "-p", str(port)],
+            PROJECT_DIR,
         ),
-        Child("daemon", [*python, "dagster._daemon", "run", "-w", workspace]),
+        Child("daemon", [*python, "dagster._daemon", "run", "-w", workspace], PROJECT_DIR),
     ]
+
+
+def keepers(settings: Settings) -> list[Keeper]:
+    """Return what must run beside the children: the embedded Postgres, if it is used."""
+    if settings.database_url is not None:
+        return []
+    server = EmbeddedPostgres(settings.postgres_dir)
+    return [Keeper("embedded Postgres", server.ensure)]
+
+
+def drainer(settings: Settings, supervisor: Supervisor) -> Callable[[], None]:
+    """Return what is done between the daemon's end and the others': running runs are let end.
+
+    The daemon, which alone starts runs, is gone by then. What has not ended after
+    `DASHTRAY_DRAIN_SECONDS` is asked to stop, and what does not stop is killed with its server:
+    every step of a run can be repeated, and the accounts' next sync does.
+    """
+
+    def wait(seconds: float) -> bool:
+        """Whether all runs ended before the time was over or somebody hurried."""
+        left = seconds
+        while service_runs.in_progress():
+            if left <= 0 or supervisor.hurried:
+                return False
+            supervisor.pause(_LOOK_SECONDS)
+            left -= _LOOK_SECONDS
+        return True
+
+    def drain() -> None:
+        running = service_runs.in_progress()
+        if not running:
+            return
+        err.print(
+            f"{len(running)} run(s) may go on for {settings.drain_seconds} s "
+            "(DASHTRAY_DRAIN_SECONDS) ..."
+        )
+        if wait(settings.drain_seconds):
+            return
+        asked = [] if supervisor.hurried else service_runs.cancel()
+        if asked:
+            err.print(f"Asked to stop, and repeated at the next start: {', '.join(asked)}")
+            wait(CANCEL_SECONDS)
+
+    return drain
 
 
 def check_port(host: str, port: int) -> None:
@@ -66,62 +122,10 @@ def check_port(host: str, port: int) -> None:
             ) from None
 
 
-def run(processes: Sequence[Child]) -> None:
-    """Run the processes until the first ends or this one is told to stop.
-
-    SIGINT (Ctrl-C) and SIGTERM stop all of them; so does the end of any of them.
-
-    Args:
-        processes: What to start.
-
-    Raises:
-        ChildDied: A process ended by itself.
-    """
-    stop = threading.Event()
-    ended: list[tuple[Child, int]] = []
-
-    def watch(child: Child, process: subprocess.Popen[bytes]) -> None:
-        ended.append((child, process.wait()))
-        stop.set()
-
-    with ExitStack() as cleanup:
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            former = signal.signal(signum, lambda *_: stop.set())
-            cleanup.callback(signal.signal, signum, former)
-        for child in processes:
-            process = subprocess.Popen(  # noqa: S603 - our own commands
-                child.command,
-                # A group of its own: Ctrl-C in the terminal reaches this process only, which
-                # then stops the whole group, grandchildren included.
-                start_new_session=True,
-                cwd=PROJECT_DIR,
-            )
-            cleanup.callback(_stop_group, process)
-            threading.Thread(target=watch, args=(child, process), daemon=True).start()
-        stop.wait()
-        died = list(ended)
-        err.print("Stopping ...")
-    if died:
-        child, code = died[0]
-        raise ChildDied(
-            f"The {child.name} process ended with exit code {code}; its last lines are above. "
-            "The service has been stopped."
-        )
-
-
-def _stop_group(process: subprocess.Popen[bytes]) -> None:
-    _signal_group(process, signal.SIGINT)
-    try:
-        process.wait(timeout=STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        err.print(f"Process {process.pid} did not stop in {STOP_SECONDS} s and is killed.")
-    # Whatever of the group outlived its leader goes too.
-    _signal_group(process, signal.SIGKILL)
-    process.wait()
-
-
-def _signal_group(process: subprocess.Popen[bytes], signum: signal.Signals) -> None:
-    try:
-        os.killpg(process.pid, signum)
-    except ProcessLookupError:
-        return
+def _listens(address: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(address))
+        except OSError:
+            return False
+    return True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from connections.postgres import open_database, open_postgres
 from connections.settings import Settings
 from connections.vault import open_vault
-from console import dagster_home, service
+from console import dagster_home, leftovers, service
 from console.output import err
+from console.supervisor import Supervisor
 
 
 def up(host: str, port: int) -> None:
@@ -17,15 +20,23 @@ def up(host: str, port: int) -> None:
         port: Port of the Dagster UI.
 
     Raises:
-        DashtrayError: A setting is wrong, the port is taken, Postgres cannot be reached, or
-            a process ended by itself.
+        DashtrayError: A setting is wrong, the port is taken, the service runs already, Postgres
+            cannot be reached, or a process ended again and again.
     """
     settings = Settings.from_environment()
-    service.check_port(host, port)
-    with open_postgres(settings) as database_url:
-        with open_database(settings) as engine:
-            # A wrong key must be found now, not by the first sync.
-            open_vault(settings, engine)
-        dagster_home.apply(dagster_home.dagster_environment(settings, database_url))
-        err.print(f"The Dagster UI will be at [bold]http://{host}:{port}[/]; Ctrl-C stops it all.")
-        service.run(service.children(host, port))
+    with leftovers.only_service(settings):
+        service.check_port(host, port)
+        with open_postgres(settings) as database_url:
+            with open_database(settings) as engine:
+                # A wrong key must be found now, not by the first sync.
+                open_vault(settings, engine)
+            dagster_home.apply(dagster_home.dagster_environment(settings, database_url))
+            err.print(
+                f"The Dagster UI will be at [bold]http://{host}:{port}[/]; Ctrl-C stops it all."
+            )
+            supervisor = Supervisor(
+                service.children(settings, host, port),
+                keepers=service.keepers(settings),
+                on_started=partial(leftovers.remember, settings),
+            )
+            supervisor.run(service.drainer(settings, supervisor), drain_after="daemon")

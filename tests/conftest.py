@@ -1,9 +1,16 @@
-"""Fixtures for every test: an embedded Postgres, a fresh migrated database, settings."""
+"""Fixtures for every test: a Postgres server, a fresh migrated database, settings.
+
+The server is an embedded one of the session's own, or the one that `DASHTRAY_TEST_DATABASE_URL`
+names: its role may create databases and need not be a superuser.
+"""
 
 import itertools
+import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,36 +19,64 @@ from sqlalchemy.engine import Engine, make_url
 
 from connections.embedded import EmbeddedPostgres
 from connections.migrations import migrate
+from connections.postgres import database_url as database_url_of
 from connections.postgres import make_engine
 from connections.secret import Secret
 from connections.settings import Settings
 
-_TEMPLATE = "dashtray_template"
+TEST_SERVER = "DASHTRAY_TEST_DATABASE_URL"
+_PREFIX = f"dashtray_test_{secrets.token_hex(4)}"
+_TEMPLATE = f"{_PREFIX}_template"
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """One throw-away server for the whole session, with a migrated template database."""
+    """One server for the whole session, with a migrated template database."""
+    with _server() as url:
+        execute(url, f"CREATE DATABASE {_TEMPLATE}")
+        template = make_engine(_database(url, _TEMPLATE))
+        migrate(template)
+        template.dispose()
+        yield url
+        execute(url, f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    if given := os.environ.get(TEST_SERVER):
+        yield database_url_of(Settings(home=Path("/"), database_url=Secret(given)))
+        return
     directory = Path(tempfile.mkdtemp(prefix="dashtray-test-"))
     try:
         with EmbeddedPostgres(directory / "postgres", durable=False) as url:
-            _execute(url, f"CREATE DATABASE {_TEMPLATE}")
-            template = make_engine(_database(url, _TEMPLATE))
-            migrate(template)
-            template.dispose()
             yield url
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture
+def empty_database(postgres_url: str) -> Iterator[str]:
+    """The URL of a database of the test's own, without any table."""
+    with _new_database(postgres_url, "") as url:
+        yield url
+
+
+@pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
     """The URL of a database of the test's own, migrated and empty."""
-    name = f"test_{next(_numbers)}"
-    _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-    yield _database(postgres_url, name)
-    _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with _new_database(postgres_url, f"TEMPLATE {_TEMPLATE}") as url:
+        yield url
+
+
+@contextmanager
+def _new_database(server: str, options: str) -> Iterator[str]:
+    name = f"{_PREFIX}_{next(_numbers)}"
+    execute(server, f"CREATE DATABASE {name} {options}")
+    try:
+        yield _database(server, name)
+    finally:
+        execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -66,7 +101,8 @@ def _database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-def _execute(url: str, statement: str) -> None:
+def execute(url: str, statement: str) -> None:
+    """Run one statement outside a transaction."""
     engine = make_engine(url)
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -1,80 +1,18 @@
-"""The service's processes: started together, stopped together."""
+"""What the service checks before it starts."""
 
+import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from connections.settings import Settings
+from console.leftovers import ServiceRuns, only_service, remember
 from console.service import PortTaken, check_port
-
-#: A child that has a child of its own; both write their process id and wait for ever.
-FAMILY = """
-import subprocess, sys, time
-grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-with open(sys.argv[1], "w") as file:
-    file.write(str(grandchild.pid))
-print("ready", flush=True)
-time.sleep(600)
-"""
-
-#: A child that ends as soon as the family is there.
-DYING = """
-import pathlib, sys, time
-while not pathlib.Path(sys.argv[1]).exists():
-    time.sleep(0.01)
-raise SystemExit(7)
-"""
-
-RUN = """
-import sys
-from console.service import Child, run
-python = sys.executable
-children = [Child(name, [python, "-c", code, *rest]) for name, code, *rest in {children!r}]
-run(children)
-"""
-
-
-def run_service(children: list[tuple[str, ...]]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN.format(children=children)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "State:\tZ" not in status.read_text()
-
-
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_every_child_and_grandchild(tmp_path: Path, signum: signal.Signals) -> None:
-    pid_file = tmp_path / "pid"
-    service = run_service([("family", FAMILY, str(pid_file))])
-    assert service.stdout is not None
-    assert service.stdout.readline() == "ready\n"
-
-    os.kill(service.pid, signum)
-    service.communicate(timeout=30)
-
-    assert service.returncode == 0
-    assert not alive(int(pid_file.read_text()))
-
-
-def test_a_child_that_dies_stops_the_others_and_is_named(tmp_path: Path) -> None:
-    pid_file = tmp_path / "pid"
-    service = run_service([("family", FAMILY, str(pid_file)), ("daemon", DYING, str(pid_file))])
-
-    _, errors = service.communicate(timeout=30)
-
-    assert service.returncode != 0
-    assert "The daemon process ended with exit code 7" in errors
-    assert not alive(int(pid_file.read_text()))
 
 
 def test_a_taken_port_is_said_with_its_number() -> None:
@@ -84,3 +22,37 @@ def test_a_taken_port_is_said_with_its_number() -> None:
         port = listener.getsockname()[1]
         with pytest.raises(PortTaken, match=str(port)):
             check_port("127.0.0.1", port)
+
+
+def test_a_second_service_of_one_home_is_refused(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with (
+        only_service(settings),
+        pytest.raises(ServiceRuns, match=f"process {os.getpid()}"),
+        only_service(settings),
+    ):
+        pass
+    with only_service(settings):
+        assert settings.service_lock_path.read_text() == f"{os.getpid()}\n"
+
+
+def test_what_a_killed_service_left_is_ended_and_nobody_else(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    left = subprocess.Popen(sleep, start_new_session=True)
+    other = subprocess.Popen(sleep, start_new_session=True)
+    try:
+        remember(settings, {"daemon": left.pid, "webserver": other.pid})
+        record = tmp_path / "service.json"
+        # The number of the former webserver belongs to another process by now.
+        processes = json.loads(record.read_text())
+        processes[1]["started"] -= 60
+        record.write_text(json.dumps(processes))
+        with only_service(settings):
+            assert not psutil.pid_exists(left.pid)
+            assert other.poll() is None
+        assert not record.exists()
+    finally:
+        for process in (left, other):
+            process.kill()
+            process.wait()

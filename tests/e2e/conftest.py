@@ -21,6 +21,7 @@ import pytest
 from connections.settings import Settings
 from console.demo import simulator
 from orchestration.dbt_manifest import prepared_target
+from tests.conftest import TEST_SERVER
 
 HISTORY = timedelta(days=548)
 KEY_VARIABLE = "TEST_RESTRICTED_KEY"
@@ -30,6 +31,11 @@ KEY_VARIABLE = "TEST_RESTRICTED_KEY"
 def prepared_dbt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The parsed dbt project, made once for all homes."""
     return prepared_target(tmp_path_factory.mktemp("dbt-home")).parent
+
+
+def plain_url(url: str) -> str:
+    """The URL as an operator writes it."""
+    return url.replace("postgresql+psycopg2://", "postgres://")
 
 
 @dataclass
@@ -68,8 +74,8 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(prepared_dbt: Path) -> Iterator[Deployment]:
-    """An empty home that no setting of this machine reaches into."""
+def deployment(prepared_dbt: Path, request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """An empty home that no setting of this machine reaches into, with a Postgres of its own."""
     # Not pytest's folder: Postgres, which does not run as root, could not enter it.
     directory = Path(tempfile.mkdtemp(prefix="dashtray-e2e-"))
     home = directory / "home"
@@ -80,6 +86,8 @@ def deployment(prepared_dbt: Path) -> Iterator[Deployment]:
         for name, value in os.environ.items()
         if not name.startswith(("DASHTRAY_", "STRIPE_", "DATABASE_URL"))
     }
+    if TEST_SERVER in os.environ:
+        kept["DATABASE_URL"] = plain_url(request.getfixturevalue("empty_database"))
     yield Deployment(home, {**kept, "DASHTRAY_HOME": str(home), "COLUMNS": "200"})
     shutil.rmtree(directory, ignore_errors=True)
 
