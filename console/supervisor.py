@@ -106,8 +106,8 @@ class _Crashes:
         if count > limit:
             raise ChildKeepsDying(
                 f"The {self.name} {how}: {count} crashes within {minutes}, of which {limit} are "
-                "put up with. Its last lines are above. The service has been stopped: mend the cause "
-                "(see dashtray doctor) and start it again."
+                "put up with. Its last lines are above. The service has been stopped: mend the "
+                "cause (see dashtray doctor) and start it again."
             )
         wait = min(self.budget.first_wait * 2.0 ** (count - 1), self.budget.longest_wait)
         then = "has been started again" if mended else f"is started again in {wait:g} s"
