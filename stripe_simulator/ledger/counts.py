@@ -157,6 +157,7 @@ class Counts:
             "active_subscribers": len(close.by_customer),
             "new_subscriptions": of_currency(history.first_active),
             "trial_starts": of_currency(history.trial_starts),
+            **self._trials(currency, day),
             "churned_subscriptions": of_currency(history.ended_active),
             "new_subscribers": kinds["new"],
             "reactivated_subscribers": kinds["reactivation"],
@@ -165,6 +166,23 @@ class Counts:
             "customer_count": count,
             "new_customers": self.new[day],
             "customer_growth_rate": ratio(count - count_before, count_before),
+        }
+
+    def _trials(self, currency: str, day: date) -> dict[str, Value]:
+        """Conversions on the day, and what became by now of the trials that began on it."""
+        began = [
+            trial
+            for trial in self._history.trial_starts.get(day, ())
+            if trial.currency == currency
+        ]
+        converted = sum(trial.was_active for trial in began)
+        lost = sum(not trial.was_active and trial.status != "trialing" for trial in began)
+        return {
+            "trial_conversions": sum(
+                first.began_with_trial and first.currency == currency
+                for first in self._history.first_active.get(day, ())
+            ),
+            "trial_conversion_rate": ratio(converted, converted + lost),
         }
 
     def _window(
@@ -190,6 +208,7 @@ class Counts:
             for movement in moved
             if movement.kind in ("expansion", "reactivation")
         )
+        fresh = sum(movement.closing for movement in moved if movement.kind == "new")
         start = opening.mrr[1]
         kept = [
             (close.by_customer.get(customer, 0), value)
@@ -203,6 +222,7 @@ class Counts:
             "net_mrr_churn_rate": ratio(lost - won, start),
             "grr": ratio(sum(min(pair) for pair in kept), start),
             "nrr": ratio(sum(now for now, _ in kept), start),
+            "quick_ratio": ratio(won + fresh, lost),
             "arpu": ratio(close.mrr[1], divisor),
             "ltv": ratio(close.mrr[1] * len(base), divisor * len(churned)),
         }

@@ -46,6 +46,7 @@ class Replayed:
     items: dict[str, tuple[str, int | None]] = field(default_factory=dict)
     discounts: dict[str, Live] = field(default_factory=dict)
     was_active: bool = False
+    began_with_trial: bool = False
     removed: list[str] = field(default_factory=list)
 
 
@@ -172,6 +173,7 @@ class MrrHistory:
         began_with_trial = subscription.trial_start == subscription.started
         if begins and began_with_trial and decision.status == "trialing":
             self.trial_starts[day].append(subscription)
+            subscription.began_with_trial = True
         if decision.status in COUNTING and not subscription.was_active:
             subscription.was_active = True
             self.first_active[day].append(subscription)

@@ -47,6 +47,9 @@ class DayOfMoney:
     lost: int = 0
     pending: int = 0
     unrecovered: int = 0
+    recovered: int = 0
+    recovered_amount: int = 0
+    recovery_seconds: int = 0
     payers: set[str] = field(default_factory=set)
 
 
@@ -79,7 +82,7 @@ class Payments:
     def _read(self, account: Account) -> None:
         attempts: dict[str, Attempt] = {}
         early: dict[str, Attempt] = {}
-        elsewhere: set[str] = set()
+        elsewhere: dict[str, log.InvoicePaidElsewhere] = {}
         refunds: dict[str, log.Refunded] = {}
         invoices: dict[str, log.InvoiceFinalised] = {}
         for fact in account.log:
@@ -113,7 +116,7 @@ class Payments:
             elif isinstance(fact, log.InvoiceVoided):
                 invoices.pop(fact.invoice, None)
             elif isinstance(fact, log.InvoicePaidElsewhere) and fact.created >= self._start:
-                elsewhere.add(fact.invoice)
+                elsewhere[fact.invoice] = fact
                 day = self._day(fact.at, fact.currency)
                 day.elsewhere += fact.amount
                 day.payers.add(fact.customer)
@@ -145,23 +148,31 @@ class Payments:
                 day.failed += 1
                 day.failed_amount += attempt.amount
 
-    def _payments(self, attempts: list[Attempt], elsewhere: set[str]) -> None:
+    def _payments(
+        self, attempts: list[Attempt], elsewhere: dict[str, log.InvoicePaidElsewhere]
+    ) -> None:
         owed: dict[str, list[Attempt]] = defaultdict(list)
         for attempt in sorted(attempts, key=lambda one: one.at):
             owed[attempt.payment].append(attempt)
         for payment, tries in owed.items():
             day = self._day(tries[0].at, tries[0].currency)
-            outcomes = {attempt.outcome for attempt in tries}
-            if "succeeded" in outcomes:
+            good = [attempt for attempt in tries if attempt.outcome == "succeeded"]
+            bad = [attempt for attempt in tries if attempt.outcome == "failed"]
+            if good:
                 day.paid += 1
+                if bad and bad[0].at <= good[0].at:
+                    captured = sum(attempt.captured for attempt in good)
+                    _recover(day, captured, good[0].at - bad[0].at)
             elif payment in elsewhere:
-                continue
-            elif "pending" in outcomes:
-                day.pending += 1
-                day.unrecovered += "failed" in outcomes
+                if bad:
+                    settled = elsewhere[payment]
+                    _recover(day, settled.amount, settled.at - bad[0].at)
             else:
-                day.lost += 1
-                day.unrecovered += 1
+                day.unrecovered += bool(bad)
+                if len(bad) < len(tries):
+                    day.pending += 1
+                else:
+                    day.lost += 1
 
     def numbers(self, currency: str, first: date, last: date) -> dict[date, dict[str, Value]]:
         """Every column of §4 for each day, and the cumulative revenue per customer of §3."""
@@ -184,6 +195,12 @@ class Payments:
         return found
 
 
+def _recover(day: DayOfMoney, amount: int, seconds: int) -> None:
+    day.recovered += 1
+    day.recovered_amount += amount
+    day.recovery_seconds += seconds
+
+
 def _columns(money: DayOfMoney, currency: str) -> dict[str, Value]:
     return {
         "payment_success_rate": ratio(money.paid, money.paid + money.lost),
@@ -194,6 +211,10 @@ def _columns(money: DayOfMoney, currency: str) -> dict[str, Value]:
         "failed_payments": money.failed,
         "failed_amount": major(money.failed_amount, currency),
         "failed_payments_unrecovered": money.unrecovered,
+        "recovered_payments": money.recovered,
+        "recovered_amount": major(money.recovered_amount, currency),
+        "payment_recovery_rate": ratio(money.recovered, money.recovered + money.unrecovered),
+        "hours_to_recovery": ratio(money.recovery_seconds, 3600 * money.recovered),
         "gross_revenue": major(money.gross, currency),
         "refunds": major(money.refunds, currency),
         "disputes": major(money.disputes, currency),

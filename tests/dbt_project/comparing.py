@@ -16,7 +16,9 @@ Value = Decimal | int | None
 Days = Mapping[dt.date, Mapping[str, Mapping[str, Value]]]
 
 # Rates over the last 30 days that weigh by MRR need closings from before the window.
-WEIGHTED_RATES = frozenset({"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr"})
+WEIGHTED_RATES = frozenset(
+    {"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr", "quick_ratio"}
+)
 OVER_30_DAYS = WEIGHTED_RATES | {"customer_churn_rate_30d", "ltv"}
 # What rests on payments and customers alone is known for the whole window.
 PAYMENTS = frozenset(
@@ -33,6 +35,10 @@ PAYMENTS = frozenset(
         "failed_payments",
         "failed_amount",
         "failed_payments_unrecovered",
+        "recovered_payments",
+        "recovered_amount",
+        "payment_recovery_rate",
+        "hours_to_recovery",
         "gross_revenue",
         "refunds",
         "disputes",

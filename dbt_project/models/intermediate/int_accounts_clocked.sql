@@ -10,6 +10,14 @@ events as (
     select * from {{ ref('stg_stripe__events') }}
 ),
 
+customers as (
+    select * from {{ ref('stg_stripe__customers') }}
+),
+
+charges as (
+    select * from {{ ref('stg_stripe__charges') }}
+),
+
 latest_sync as (
     select *
     from syncs
@@ -38,6 +46,25 @@ first_events as (
     group by account_id
 ),
 
+-- An account is read in one mode, live or test; each of its objects says in which.
+modes as (
+    select
+        account_id,
+        bool_and(is_live) as is_live
+    from (
+        select
+            account_id,
+            is_live
+        from customers
+        union all
+        select
+            account_id,
+            is_live
+        from charges
+    )
+    group by account_id
+),
+
 clocked as (
     select
         latest_sync.account_id,
@@ -48,6 +75,7 @@ clocked as (
         latest_sync.started_at as now_at,
         all_syncs.first_synced_at,
         all_syncs.history_started_at,
+        coalesce(modes.is_live, true) as is_live,
         case
             {% if tells('event') -%}
             when first_events.first_event_at < all_syncs.first_synced_at
@@ -65,6 +93,8 @@ clocked as (
             and latest_sync.account_id = accounts.stripe_account_id
     left join first_events
         on latest_sync.account_id = first_events.account_id
+    left join modes
+        on latest_sync.account_id = modes.account_id
 ),
 
 final as (

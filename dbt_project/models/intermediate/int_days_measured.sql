@@ -92,7 +92,8 @@ mrr_steps as (
 ] %}
 {%- set count_flows = [
     'new_subscribers', 'reactivated_subscribers', 'churned_subscribers', 'new_subscriptions',
-    'trial_starts', 'churned_subscriptions'
+    'trial_starts', 'trial_conversions', 'trials_converted', 'trials_lost',
+    'churned_subscriptions'
 ] %}
 
 mrr_days as (
@@ -248,13 +249,14 @@ final as (
         cast(customer_growth.customer_count_30d_ago as bigint) as customer_count_30d_ago,
         {% for measure in [
             'transaction_count', 'failed_payments', 'succeeded_payments', 'lost_payments',
-            'pending_payments', 'failed_payments_unrecovered'
+            'pending_payments', 'failed_payments_unrecovered', 'recovered_payments',
+            'recovery_seconds'
         ] -%}
         coalesce(revenue.{{ measure }}, 0) as {{ measure }},
         {% endfor -%}
         {% for measure in [
-            'failed_amount', 'gross_revenue', 'refunds', 'disputes', 'invoiced_revenue',
-            'paid_off_stripe'
+            'failed_amount', 'recovered_amount', 'gross_revenue', 'refunds', 'disputes',
+            'invoiced_revenue', 'paid_off_stripe'
         ] -%}
         cast(coalesce(revenue.{{ measure }}, 0) as decimal(18, 3)) as {{ measure }},
         {% endfor -%}

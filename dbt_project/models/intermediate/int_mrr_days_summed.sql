@@ -14,6 +14,10 @@ subscriptions as (
     select * from {{ ref('int_subscription_days_counted') }}
 ),
 
+trials as (
+    select * from {{ ref('fct_trials') }}
+),
+
 -- Steps of the states: a span adds its value on its first day and takes it back on the day
 -- after its last.
 steps as (
@@ -62,6 +66,22 @@ measures as (
     select * from months
     union all by name
     select * from subscriptions
+    union all by name
+    select
+        account_id,
+        currency,
+        started_day as day,
+        cast(outcome = 'converted' as integer) as trials_converted,
+        cast(outcome = 'lost' as integer) as trials_lost
+    from trials
+    union all by name
+    select
+        account_id,
+        currency,
+        converted_day as day,
+        1 as trial_conversions
+    from trials
+    where converted_day is not null
 ),
 
 final as (
@@ -80,7 +100,8 @@ final as (
         {% for measure in [
             'new_subscribers', 'reactivated_subscribers', 'churned_subscribers',
             'subscribers_change', 'customers_exposed', 'customers_churned', 'active_change',
-            'trialing_change', 'new_subscriptions', 'trial_starts', 'churned_subscriptions'
+            'trialing_change', 'new_subscriptions', 'trial_starts', 'churned_subscriptions',
+            'trial_conversions', 'trials_converted', 'trials_lost'
         ] -%}
         cast(coalesce(sum({{ measure }}), 0) as bigint) as {{ measure }}{{ "," if not loop.last }}
         {% endfor %}

@@ -71,7 +71,10 @@ flows as (
         count(*) filter (where outcome = 'failed') as lost_payments,
         count(*) filter (where outcome = 'pending') as pending_payments,
         count(*) filter (where failed_attempts > 0 and outcome in ('failed', 'pending'))
-            as failed_payments_unrecovered
+            as failed_payments_unrecovered,
+        count(*) filter (where is_recovered) as recovered_payments,
+        sum(recovered_amount) as recovered_amount,
+        sum(date_diff('second', first_failed_at, recovered_at)) as recovery_seconds
     from payments
     group by account_id, currency, day
     union all by name
@@ -127,13 +130,14 @@ final as (
         day,
         {% for measure in [
             'transaction_count', 'failed_payments', 'succeeded_payments', 'lost_payments',
-            'pending_payments', 'failed_payments_unrecovered', 'new_payers'
+            'pending_payments', 'failed_payments_unrecovered', 'recovered_payments',
+            'recovery_seconds', 'new_payers'
         ] -%}
         cast(coalesce(sum({{ measure }}), 0) as bigint) as {{ measure }},
         {% endfor -%}
         {% for measure in [
-            'failed_amount', 'gross_revenue', 'refunds', 'disputes', 'invoiced_revenue',
-            'paid_off_stripe'
+            'failed_amount', 'recovered_amount', 'gross_revenue', 'refunds', 'disputes',
+            'invoiced_revenue', 'paid_off_stripe'
         ] -%}
         cast(coalesce(sum({{ measure }}), 0) as decimal(18, 3))
             as {{ measure }}{{ "," if not loop.last }}

@@ -6,6 +6,10 @@ invoices as (
     select * from {{ ref('stg_stripe__invoices') }}
 ),
 
+clock as (
+    select * from {{ ref('int_accounts_clocked') }}
+),
+
 grouped as (
     select
         account_id,
@@ -17,6 +21,7 @@ grouped as (
         min(day) as day,
         max(attempted_at) as last_attempted_at,
         min(attempted_at) filter (where outcome = 'succeeded') as succeeded_at,
+        min(attempted_at) filter (where outcome = 'failed') as failed_at,
         count(*) as attempts,
         count(*) filter (where outcome = 'failed') as failed_attempts,
         bool_or(outcome = 'succeeded') as is_succeeded,
@@ -27,19 +32,9 @@ grouped as (
     group by account_id, payment_id, currency
 ),
 
-final as (
+decided as (
     select
-        grouped.account_id,
-        grouped.payment_id,
-        grouped.currency,
-        grouped.invoice_id,
-        grouped.customer_id,
-        grouped.first_attempted_at,
-        grouped.day,
-        grouped.last_attempted_at,
-        grouped.succeeded_at,
-        grouped.attempts,
-        grouped.failed_attempts,
+        grouped.*,
         case
             when grouped.is_succeeded then 'succeeded'
             when invoices.status = 'paid' and invoices.amount_paid_off_stripe_minor > 0
@@ -47,14 +42,63 @@ final as (
             when grouped.is_pending then 'pending'
             else 'failed'
         end as outcome,
-        grouped.is_succeeded and grouped.failed_attempts > 0 as is_recovered,
-        grouped.amount,
-        cast(grouped.captured_amount as decimal(18, 3)) as captured_amount
+        -- A failure after a success needs no recovery.
+        case when coalesce(grouped.failed_at <= grouped.succeeded_at, true) then grouped.failed_at end
+            as first_failed_at,
+        invoices.paid_at,
+        {{ major('invoices.amount_paid_off_stripe_minor', 'invoices.currency') }}
+            as amount_paid_off_stripe
     from grouped
     left join invoices
         on
             grouped.account_id = invoices.account_id
             and grouped.invoice_id = invoices.invoice_id
+),
+
+recovered as (
+    select
+        *,
+        case
+            when first_failed_at is null then null
+            when outcome = 'succeeded' then succeeded_at
+            when outcome = 'paid_off_stripe' then paid_at
+        end as recovered_at
+    from decided
+),
+
+final as (
+    select
+        recovered.account_id,
+        recovered.payment_id,
+        recovered.currency,
+        recovered.invoice_id,
+        recovered.customer_id,
+        recovered.first_attempted_at,
+        recovered.day,
+        recovered.last_attempted_at,
+        recovered.succeeded_at,
+        recovered.attempts,
+        recovered.failed_attempts,
+        recovered.outcome,
+        recovered.first_failed_at,
+        recovered.recovered_at,
+        recovered.recovered_at is not null as is_recovered,
+        recovered.amount,
+        cast(recovered.captured_amount as decimal(18, 3)) as captured_amount,
+        cast(case
+            when recovered.recovered_at is null then 0
+            when recovered.outcome = 'succeeded' then recovered.captured_amount
+            else recovered.amount_paid_off_stripe
+        end as decimal(18, 3)) as recovered_amount,
+        case
+            when recovered.invoice_id is not null
+                then {{ stripe_url('invoices', 'recovered.invoice_id', 'recovered.account_id', 'clock.is_live') }}
+            else
+                {{ stripe_url('payments', 'recovered.payment_id', 'recovered.account_id', 'clock.is_live') }}
+        end as stripe_url
+    from recovered
+    inner join clock
+        on recovered.account_id = clock.account_id
 )
 
 select * from final

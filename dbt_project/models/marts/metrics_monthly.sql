@@ -28,15 +28,18 @@ monthly as (
         cast(sum({{ measure }}) as hugeint) as {{ measure }},
         {% endfor -%}
         {% for measure in [
-            'new_subscriptions', 'trial_starts', 'churned_subscriptions', 'new_subscribers',
+            'new_subscriptions', 'trial_starts', 'trial_conversions', 'trials_converted',
+            'trials_lost', 'churned_subscriptions', 'new_subscribers',
             'reactivated_subscribers', 'churned_subscribers', 'new_customers',
             'transaction_count', 'failed_payments', 'succeeded_payments', 'lost_payments',
-            'pending_payments', 'failed_payments_unrecovered'
+            'pending_payments', 'failed_payments_unrecovered', 'recovered_payments',
+            'recovery_seconds'
         ] -%}
         cast(sum({{ measure }}) as bigint) as {{ measure }},
         {% endfor -%}
         {% for measure in [
-            'failed_amount', 'gross_revenue', 'refunds', 'disputes', 'invoiced_revenue'
+            'failed_amount', 'recovered_amount', 'gross_revenue', 'refunds', 'disputes',
+            'invoiced_revenue'
         ] -%}
         cast(sum({{ measure }}) as decimal(18, 3)) as {{ measure }},
         {% endfor -%}
@@ -156,68 +159,17 @@ final as (
         month,
         first_day,
         last_day,
-        {{ major_of_micros('mrr_gross_micros', 'currency') }} as mrr_gross,
-        {{ major_of_micros('mrr_micros', 'currency') }} as mrr,
-        {{ major_of_micros('mrr_net_micros', 'currency') }} as mrr_net,
-        {{ major_of_micros('12 * mrr_micros', 'currency') }} as arr,
-        {{ ratio('estimated_mrr_micros', 'mrr_micros') }} as estimated_mrr_share,
-        {{ major_of_micros('opening_micros', 'currency') }} as mrr_opening,
-        {% for movement in ['new', 'reactivation', 'expansion', 'contraction', 'churn'] -%}
-        {{ major_of_micros('mrr_' ~ movement ~ '_micros', 'currency') }} as mrr_{{ movement }},
-        {% endfor -%}
-        {{ ratio(
-            '(mrr_new_micros + mrr_reactivation_micros + mrr_expansion_micros)',
-            '(-mrr_contraction_micros - mrr_churn_micros)'
-        ) }} as quick_ratio,
-        active_subscriptions,
-        trialing_subscriptions,
-        active_subscribers,
-        new_subscriptions,
-        trial_starts,
-        churned_subscriptions,
-        new_subscribers,
-        reactivated_subscribers,
-        churned_subscribers,
+        {{ mrr_columns('opening_micros') }},
+        {{ count_columns() }},
         {{ ratio('customers_lost', 'subscribers_at_start') }} as customer_churn_rate,
         {{ ratio('customers_churned', 'customers_exposed') }} as customer_churn_rate_30d,
         -- The opening of a month that the window cuts is not known.
-        {% for name, numerator in {
-            'gross_mrr_churn_rate': '(-mrr_churn_micros - mrr_contraction_micros)',
-            'net_mrr_churn_rate': '(-mrr_churn_micros - mrr_contraction_micros'
-            ~ ' - mrr_expansion_micros - mrr_reactivation_micros)',
-            'grr': 'kept_micros',
-            'nrr': 'grown_micros'
-        }.items() -%}
-        case when first_day = month then {{ ratio(numerator, 'opening_micros') }} end
-            as {{ name }},
-        {% endfor -%}
-        customer_count,
-        new_customers,
-        {{ ratio('(customer_count - customer_count_before)', 'customer_count_before') }}
-            as customer_growth_rate,
-        {{ arpu('mrr_micros', 'active_subscribers', 'currency') }} as arpu,
-        {{ ltv(
-            'mrr_micros', 'active_subscribers', 'customers_churned', 'customers_exposed',
-            'currency'
-        ) }} as ltv,
-        {{ ratio(
-            'cast(collected_to_date * 1000 as hugeint)', '(1000 * payers_to_date)', 38
-        ) }} as realised_revenue_per_customer,
-        {{ ratio('succeeded_payments', '(succeeded_payments + lost_payments)') }}
-            as payment_success_rate,
-        {{ ratio('transaction_count', '(transaction_count + failed_payments)') }}
-            as attempt_success_rate,
-        succeeded_payments,
-        pending_payments,
-        transaction_count,
-        failed_payments,
-        failed_amount,
-        failed_payments_unrecovered,
-        gross_revenue,
-        refunds,
-        disputes,
-        cast(gross_revenue - refunds - disputes as decimal(18, 3)) as net_revenue,
-        invoiced_revenue
+        {{ mrr_rate_columns(
+            '_micros', 'opening_micros', 'kept_micros', 'grown_micros', 'first_day = month'
+        ) }},
+        {{ quick_ratio('_micros') }} as quick_ratio,
+        {{ customer_columns('customer_count_before') }},
+        {{ payment_columns() }}
     from joined
 )
 

@@ -23,7 +23,7 @@ parsed as (
         from_json(
             object,
             '{
-                "created": "BIGINT", "customer": "VARCHAR", "currency": "VARCHAR",
+                "created": "BIGINT", "livemode": "BOOLEAN", "customer": "VARCHAR", "currency": "VARCHAR",
                 "status": "VARCHAR", "amount": "BIGINT", "amount_captured": "BIGINT",
                 "amount_refunded": "BIGINT", "captured": "BOOLEAN", "disputed": "BOOLEAN",
                 "payment_intent": "VARCHAR", "invoice": "VARCHAR", "failure_code": "VARCHAR",
@@ -44,6 +44,7 @@ renamed as (
         read_at,
         read_order,
         {{ utc('c.created') }} as created_at,
+        c.livemode as is_live,
         {{ id_of('c.customer') }} as customer_id,
         lower(c.currency) as currency,
         c.status,

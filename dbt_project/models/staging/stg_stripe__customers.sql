@@ -23,7 +23,7 @@ parsed as (
         from_json(
             object,
             '{
-                "created": "BIGINT", "name": "VARCHAR", "email": "VARCHAR", "currency": "VARCHAR",
+                "created": "BIGINT", "livemode": "BOOLEAN", "name": "VARCHAR", "email": "VARCHAR", "currency": "VARCHAR",
                 "delinquent": "BOOLEAN", "address": {"country": "VARCHAR"}, "discount": "JSON"
             }'
         ) as c
@@ -37,6 +37,7 @@ renamed as (
         read_at,
         read_order,
         {{ utc('c.created') }} as created_at,
+        c.livemode as is_live,
         c.name,
         c.email,
         lower(c.currency) as currency,

@@ -99,6 +99,13 @@ renamed as (
                     lambda t: case when t.tax_behavior = 'inclusive' then t.amount else 0 end
                 )),
                 0
+            ),
+            'exclusive_tax_minor': coalesce(
+                list_sum(list_transform(
+                    coalesce(l.taxes, []),
+                    lambda t: case when t.tax_behavior = 'inclusive' then 0 else t.amount end
+                )),
+                0
             )
         }) as lines
     from parsed
