@@ -43,8 +43,9 @@ decided as (
             else 'failed'
         end as outcome,
         -- A failure after a success needs no recovery.
-        case when coalesce(grouped.failed_at <= grouped.succeeded_at, true) then grouped.failed_at end
-            as first_failed_at,
+        case
+            when coalesce(grouped.failed_at <= grouped.succeeded_at, true) then grouped.failed_at
+        end as first_failed_at,
         invoices.paid_at,
         {{ major('invoices.amount_paid_off_stripe_minor', 'invoices.currency') }}
             as amount_paid_off_stripe
@@ -92,9 +93,13 @@ final as (
         end as decimal(18, 3)) as recovered_amount,
         case
             when recovered.invoice_id is not null
-                then {{ stripe_url('invoices', 'recovered.invoice_id', 'recovered.account_id', 'clock.is_live') }}
+                then {{ stripe_url(
+                    'invoices', 'recovered.invoice_id', 'recovered.account_id', 'clock.is_live'
+                ) }}
             else
-                {{ stripe_url('payments', 'recovered.payment_id', 'recovered.account_id', 'clock.is_live') }}
+                {{ stripe_url(
+                    'payments', 'recovered.payment_id', 'recovered.account_id', 'clock.is_live'
+                ) }}
         end as stripe_url
     from recovered
     inner join clock
