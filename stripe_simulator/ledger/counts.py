@@ -171,9 +171,7 @@ class Counts:
     def _trials(self, currency: str, day: date) -> dict[str, Value]:
         """Conversions on the day, and what became by now of the trials that began on it."""
         began = [
-            trial
-            for trial in self._history.trial_starts.get(day, ())
-            if trial.currency == currency
+            trial for trial in self._history.trial_starts.get(day, ()) if trial.currency == currency
         ]
         converted = sum(trial.was_active for trial in began)
         lost = sum(not trial.was_active and trial.status != "trialing" for trial in began)
