@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import dlt
+
 from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Extraction, Progress
 from dlt_sources.stripe.pipeline import open_pipeline
@@ -81,7 +83,7 @@ def extract_accounts(
         outcomes = reading.outcomes
         network = time.monotonic() - began
         if any(outcome.status == "ok" for outcome in outcomes.values()):
-            pipeline = open_pipeline(run.pipelines, run.path / "unused.duckdb")
+            pipeline = open_pipeline(run.pipelines, dlt.destinations.duckdb(":memory:"))
             pipeline.extract(
                 stripe_source(tasks, run.rows, reading=reading), loader_file_format="parquet"
             )

@@ -21,10 +21,10 @@ from dlt_sources.stripe.models import Extraction, LoadReport
 from dlt_sources.stripe.pipeline import NAME, open_pipeline
 from dlt_sources.stripe.runs import RunBusy, RunDirectory
 from dlt_sources.stripe.streams import DATASET
+from dlt_sources.stripe.warehouse import attached, destination
 
 LOAD_WORKERS = 1
-"""Files loaded side by side. DuckDB spreads one over the cores by itself, and each further one
-holds its own row groups in memory: two are a fifth faster and need twice as much."""
+"""Files loaded side by side: each holds row groups of its own in memory."""
 
 
 def load_extraction(source: Extraction | Path, *, warehouse: Path) -> LoadReport:
@@ -87,7 +87,8 @@ def _load_run(run: RunDirectory, warehouse: Path) -> list[str]:
     copy_with_links(run.pipelines, run.attempt)
     warehouse.parent.mkdir(parents=True, exist_ok=True)
     try:
-        open_pipeline(run.attempt, warehouse).load(workers=LOAD_WORKERS)
+        with attached(warehouse) as connection:
+            open_pipeline(run.attempt, destination(connection)).load(workers=LOAD_WORKERS)
     except PipelineStepFailed as failure:
         raise LoadFailed(
             f"run {run.path.name} could not be loaded into {warehouse.name}: {failure.exception}"

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import dlt
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.common.destination import Destination
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_sources.stripe.streams import DATASET
+from dlt_sources.stripe.warehouse import ROW_GROUP
 
 NAME = "stripe"
 
@@ -22,19 +24,15 @@ def _without_expected(record: logging.LogRecord) -> bool:
     return not is_expected(record)
 
 
-LOAD_MEMORY = "512MB"
-"""What DuckDB may hold of its own blocks while loading; it spills beyond that. Decoding comes on
-top: one row group of whole Stripe objects is about 400 MB."""
-
 SETTINGS: dict[str, object] = {
     # A signal ends the process at once: a killed load is finished by the next one.
     "runtime.intercept_signals": False,
     "restore_from_destination": False,
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     "data_writer.buffer_max_items": 4000,
-    # One statement inserts one file. At exactly DuckDB's row group a file goes straight to its
-    # place; smaller ones pass through the log and are rewritten, which took three times as long.
-    "data_writer.file_max_items": 122_880,
+    # One statement inserts one file. Whole row groups go straight to their place; what is left
+    # over passes through the log and is written twice, so files are large and a multiple of one.
+    "data_writer.file_max_items": 16 * ROW_GROUP,
 }
 
 
@@ -56,20 +54,18 @@ def configure() -> None:
         logger.addFilter(_without_expected)
 
 
-def open_pipeline(pipelines_dir: Path, warehouse: Path) -> Pipeline:
+def open_pipeline(pipelines_dir: Path, destination: Destination[Any, Any]) -> Pipeline:
     """Return the pipeline that lives in `pipelines_dir`; nothing is opened yet.
 
     Args:
         pipelines_dir: The run's own directory.
-        warehouse: The DuckDB file that `load` writes; `extract` and `normalize` only need to know
-            what DuckDB can do.
+        destination: What `load` writes to; `extract` and `normalize` only need to know what it
+            can do, so any DuckDB will do for them.
     """
     configure()
     return dlt.pipeline(
         NAME,
         pipelines_dir=str(pipelines_dir),
-        destination=dlt.destinations.duckdb(
-            DuckDbCredentials(str(warehouse), global_config={"memory_limit": LOAD_MEMORY})
-        ),
+        destination=destination,
         dataset_name=DATASET,
     )
