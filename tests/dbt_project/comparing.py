@@ -48,6 +48,9 @@ PAYMENTS = frozenset(
         "churned_subscriptions",
     ]
 )
+# The first local day rarely begins with the imported window, so that a change of price or quantity
+# early on it left its invoice outside; from the close of that day on MRR is right.
+CHANGES = frozenset({"mrr_opening", "mrr_expansion", "mrr_contraction"})
 # A discount that ended before the events begin may have left no invoice in the window; only the
 # net column shows those that end.
 IMPORTED_DAYS, EVENT_DAYS = 90, 30
@@ -90,6 +93,8 @@ def knowable(metric: str, day: dt.date, first_day: dt.date, exact_from: dt.date)
     if exact_from > first_day and metric not in PAYMENTS:
         trace = (day - exact_from).days
         return trace >= (32 if metric in OVER_30_DAYS else 2)
+    if metric in CHANGES and age == 0:
+        return False
     return metric != "mrr_net" or age >= IMPORTED_DAYS - EVENT_DAYS
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 from tests.dbt_project.landing import Load
 from tests.oracle.history import State, Timeline
@@ -173,7 +174,7 @@ class Oracle:
         for timeline in self.timelines:
             if timeline.now["currency"] != currency:
                 continue
-            active = timeline.first_active()
+            active = timeline.first_active
             new += active is not None and self.readings.day(active) == day
             began = timeline.now.get("trial_start")
             trials += began == timeline.start and self.readings.day(began) == day
@@ -185,19 +186,18 @@ class Oracle:
         return {"new_subscriptions": new, "trial_starts": trials, "churned_subscriptions": churned}
 
     def _of_customers(self, day: dt.date) -> dict[str, Value]:
-        lifetimes = self._lifetimes()
-
         def alive(on: dt.date) -> int:
             at = self.readings.close(on)
-            return sum(born <= at and (died is None or died > at) for born, died in lifetimes)
+            return sum(born <= at and (died is None or died > at) for born, died in self._lifetimes)
 
         count, before = alive(day), alive(day - 30 * ONE_DAY)
         return {
             "customer_count": count,
-            "new_customers": sum(self.readings.day(born) == day for born, _ in lifetimes),
+            "new_customers": sum(self.readings.day(born) == day for born, _ in self._lifetimes),
             "customer_growth_rate": ratio(count - before, before),
         }
 
+    @cached_property
     def _lifetimes(self) -> list[tuple[int, int | None]]:
         deleted = {
             event["data"]["object"]["id"]: event

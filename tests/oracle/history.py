@@ -9,8 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
+from tests.oracle.discounts import Discounts, ids_of
+from tests.oracle.lines import (
+    details,
+    discounted,
+    is_credit,
+    is_proration,
+    price_of,
+    subscription_of,
+    without_undone,
+)
 from tests.oracle.money import Line, monthly
 from tests.oracle.readings import Object, Readings, before
 
@@ -47,15 +56,13 @@ class Timeline:
             (
                 invoice
                 for invoice in readings.objects("invoices")
-                if _subscription_of(invoice) == subscription
+                if subscription_of(invoice) == subscription
             ),
             key=lambda invoice: invoice["created"],
         )
-        self.customer_invoices = [
-            invoice
-            for invoice in readings.objects("invoices")
-            if invoice["customer"] == self.now["customer"]
-        ]
+        self.discounts = Discounts(readings, self.now)
+        # What was worked out last, and from what: most days are like the day before.
+        self._last: tuple[object, list[tuple[int, int, int]]] | None = None
         # Everything that says what the subscription was from a time on; an event beats the list
         # that was read in the same second.
         told = [(at, 0, version) for at, version in self.versions]
@@ -73,8 +80,9 @@ class Timeline:
         ended = self.now.get("ended_at")
         return None if ended is None else int(ended)
 
+    @cached_property
     def first_active(self) -> int | None:
-        """Return the first moment as active, if there was one by now."""
+        """The first moment as active, if there was one by now."""
         moments = {self.start, *(entry[0] for entry in self.told)}
         for shown in (self.now, *(entry[2] for entry in self.told)):
             moments |= {at for at in (shown.get("trial_start"), shown.get("trial_end")) if at}
@@ -119,21 +127,27 @@ class Timeline:
             Line(
                 self._price(price),
                 quantity,
-                self._coupons(discounts, at),
+                self.discounts.live(discounts, at),
                 self._untaxed(item, price),
             )
             for item, price, quantity, discounts in items
         ]
-        whole = self._coupons(self._own_discounts(shown, held_back, at), at)
+        whole = self.discounts.live(self.discounts.of_subscription(shown, held_back, at), at)
         if not whole:
-            whole = self._coupons(self._customer_discounts(at), at)
-        gross = monthly(lines, whole, ())
-        default = monthly(lines, whole, ("forever",))
-        net = monthly(lines, whole, ("forever", "once", "repeating"))
-        return State(
-            status,
-            {item[0]: (g, d, n) for item, g, d, n in zip(items, gross, default, net, strict=True)},
+            whole = self.discounts.live(self.discounts.of_customer(at), at)
+        asked = (
+            [(line.price["id"], line.quantity, line.untaxed) for line in lines],
+            [[coupon["id"] for coupon in line.coupons] for line in lines],
+            [coupon["id"] for coupon in whole],
         )
+        if self._last is None or self._last[0] != asked:
+            three = [
+                monthly(lines, whole, durations)
+                for durations in ((), ("forever",), ("forever", "once", "repeating"))
+            ]
+            self._last = (asked, list(zip(*three, strict=True)))
+        amounts = self._last[1]
+        return State(status, {item[0]: mrr for item, mrr in zip(items, amounts, strict=True)})
 
     def _status(self, shown: Object, held_back: bool, at: int) -> str:
         begins, ends = shown.get("trial_start"), shown.get("trial_end")
@@ -168,7 +182,7 @@ class Timeline:
             starts = [
                 line["period"]["start"]
                 for line in invoice["lines"]["data"]
-                if not _proration(line) and not _credit(line)
+                if not is_proration(line) and not is_credit(line)
             ]
             if invoice["billing_reason"] != "subscription_cycle" or not starts:
                 continue
@@ -188,7 +202,7 @@ class Timeline:
                 item["id"],
                 item["price"]["id"],
                 item.get("quantity"),
-                _ids(item) if "discounts" in shown else self._present_discounts(item["id"]),
+                ids_of(item) if "discounts" in shown else self._present_discounts(item["id"]),
             )
             for item in self._all_items(shown)
         }
@@ -202,13 +216,13 @@ class Timeline:
                 found.append(self._from_lines(listed[item["id"]], at))
         for key, lines in told.items():
             first = lines[0]
-            if _proration(first) and not _credit(first) and at < first["period"]["start"]:
+            if is_proration(first) and not is_credit(first) and at < first["period"]["start"]:
                 continue
-            debits = {line["period"]["start"] for line in lines if not _credit(line)}
-            credits = {line["period"]["start"] for line in lines if _credit(line)} - debits
+            debits = {line["period"]["start"] for line in lines if not is_credit(line)}
+            credits = {line["period"]["start"] for line in lines if is_credit(line)} - debits
             if credits and at >= max(credits):
                 continue
-            found.append(self._from_lines((key, _price_of(first), first["quantity"], []), at))
+            found.append(self._from_lines((key, price_of(first), first["quantity"], []), at))
         return found
 
     def _all_items(self, shown: Object) -> list[Object]:
@@ -222,7 +236,7 @@ class Timeline:
     def _present_discounts(self, item_id: str) -> list[str]:
         for item in self.now["items"]["data"]:
             if item["id"] == item_id:
-                return _ids(item)
+                return ids_of(item)
         return []
 
     @cached_property
@@ -231,31 +245,31 @@ class Timeline:
         found: dict[str, list[Object]] = {}
         for invoice in self.invoices:
             for line in invoice["lines"]["data"]:
-                details = (line.get("parent") or {}).get("subscription_item_details") or {}
-                item = details.get("subscription_item")
+                of = details(line)
+                item = of.get("subscription_item")
                 if item is None or line["period"]["start"] >= self.readings.watched_from:
                     continue
-                recurring = self._price(_price_of(line)).get("recurring") or {}
+                recurring = self._price(price_of(line)).get("recurring") or {}
                 if recurring.get("usage_type") == "licensed":
                     found.setdefault(item, []).append(line)
         for item, lines in found.items():
             # At one instant what was given back comes before what was charged.
-            lines.sort(key=lambda line: (line["period"]["start"], not _credit(line)))
-            found[item] = [self._whole(line) for line in _without_undone(lines)]
+            lines.sort(key=lambda line: (line["period"]["start"], not is_credit(line)))
+            found[item] = [self._whole(line) for line in without_undone(lines)]
         return found
 
     def _whole(self, line: Object) -> Object:
         """Return a line with the quantity of all tiers where they are billed one by one."""
-        if self._price(_price_of(line)).get("tiers_mode") != "graduated":
+        if self._price(price_of(line)).get("tiers_mode") != "graduated":
             return line
         invoice = next(i for i in self.invoices if line in i["lines"]["data"])
         together = [
             each["quantity"]
             for each in invoice["lines"]["data"]
-            if _details(each).get("subscription_item") == _details(line)["subscription_item"]
-            and _price_of(each) == _price_of(line)
+            if details(each).get("subscription_item") == details(line)["subscription_item"]
+            and price_of(each) == price_of(line)
             and each["period"]["start"] == line["period"]["start"]
-            and (_credit(each), _proration(each)) == (_credit(line), _proration(line))
+            and (is_credit(each), is_proration(each)) == (is_credit(line), is_proration(line))
         ]
         return line | {"quantity": sum(together)}
 
@@ -265,12 +279,12 @@ class Timeline:
         item, _, _, discounts = present
         lines = self._item_lines.get(item, [])
         started = [line for line in lines if line["period"]["start"] <= at]
-        if started and not _credit(started[-1]):
-            return item, _price_of(started[-1]), started[-1]["quantity"], discounts
+        if started and not is_credit(started[-1]):
+            return item, price_of(started[-1]), started[-1]["quantity"], discounts
         if started:
             return present
         if lines:
-            return item, _price_of(lines[0]), lines[0]["quantity"], discounts
+            return item, price_of(lines[0]), lines[0]["quantity"], discounts
         return present
 
     def _price(self, price: str) -> Object:
@@ -289,10 +303,10 @@ class Timeline:
         newest: Object | None = None
         for invoice in self.invoices:
             for line in invoice["lines"]["data"]:
-                details = (line.get("parent") or {}).get("subscription_item_details") or {}
-                if details.get("subscription_item") != item or _proration(line) or _credit(line):
+                of = details(line)
+                if of.get("subscription_item") != item or is_proration(line) or is_credit(line):
                     continue
-                if _price_of(line) != price or line["amount"] <= _discounted(line):
+                if price_of(line) != price or line["amount"] <= discounted(line):
                     continue
                 if newest is None or line["period"]["start"] >= newest["period"]["start"]:
                     newest = line
@@ -303,157 +317,4 @@ class Timeline:
             for each in newest.get("taxes") or []
             if each["tax_behavior"] == "inclusive"
         )
-        return 1 - Fraction(tax, newest["amount"] - _discounted(newest))
-
-    def _own_discounts(self, shown: Object, held_back: bool, at: int) -> list[str]:
-        listed = _ids(shown)
-        if "discounts" not in shown and listed:
-            # The old shape shows the first discount alone.
-            present = _ids(self.now)
-            listed = [key for key in listed if key not in present] + present
-        if not held_back:
-            return listed
-        gone = [
-            discount
-            for discount in self.readings.discounts.values()
-            if discount.get("subscription") == self.now["id"]
-            and discount.get("subscription_item") is None
-            and discount["id"] not in listed
-            and not self._was_gone(discount, at)
-        ]
-        return [d["id"] for d in sorted(gone, key=lambda d: (d["start"], d["id"]))] + listed
-
-    def _customer_discounts(self, at: int) -> list[str]:
-        customer = self.now["customer"]
-        present = self.readings.newest["customers"].get(customer)
-        listed = [present["discount"]["id"]] if present and present.get("discount") else []
-        own = sorted(
-            (
-                discount
-                for discount in self.readings.discounts.values()
-                if discount["customer"] == customer
-                and discount.get("subscription") is None
-                and discount.get("subscription_item") is None
-            ),
-            key=lambda discount: (discount["start"], discount["id"]),
-        )
-        found = []
-        for place, discount in enumerate(own):
-            if discount["id"] in listed:
-                continue
-            if place + 1 < len(own) and at >= own[place + 1]["start"]:
-                continue
-            known_end = place + 1 < len(own) or self._known_end(discount) is not None
-            if not known_end and present and at >= self.readings.watched_from:
-                continue
-            if not self._was_gone(discount, at):
-                found.append(discount["id"])
-        return found + listed
-
-    def _carrying(self, discount: str) -> list[int]:
-        return [
-            invoice["created"]
-            for invoice in self.customer_invoices
-            if discount in _ids(invoice)
-            or any(
-                discount == each["discount"]
-                for line in invoice["lines"]["data"]
-                for each in line.get("discount_amounts") or []
-            )
-        ]
-
-    def _known_end(self, discount: Object) -> int | None:
-        ends = [] if discount.get("end") is None else [discount["end"]]
-        ends += [
-            event["created"]
-            for event in self.readings.events
-            if event["type"] == "customer.discount.deleted"
-            and event["data"]["object"]["id"] == discount["id"]
-        ]
-        carried = self._carrying(discount["id"])
-        if carried:
-            if self._coupon(discount)["duration"] == "once":
-                ends.append(min(carried))
-            of_customer = discount.get("subscription") is None
-            ends += [
-                invoice["created"]
-                for invoice in self.customer_invoices
-                if invoice["created"] > max(carried)
-                and (
-                    not _ids(invoice)
-                    if of_customer
-                    else _subscription_of(invoice) == discount["subscription"]
-                )
-            ]
-        return min(ends) if ends else None
-
-    def _was_gone(self, discount: Object, at: int) -> bool:
-        end = self._known_end(discount)
-        return end is not None and at >= end
-
-    def _coupon(self, discount: Object) -> Object:
-        source = (discount.get("source") or {}).get("coupon") or discount.get("coupon")
-        key = source["id"] if isinstance(source, dict) else source
-        return self.readings.newest["coupons"][str(key)]
-
-    def _coupons(self, discounts: list[str], at: int) -> list[Object]:
-        """Return the coupons of those discounts that are live."""
-        found = []
-        for key in discounts:
-            discount = self.readings.discounts[key]
-            coupon = self._coupon(discount)
-            ends = [discount["end"]] if discount.get("end") is not None else []
-            if coupon["duration"] == "once":
-                ends += self._carrying(key)
-            if discount["start"] <= at and not (ends and at >= min(ends)):
-                found.append(coupon)
-        return found
-
-
-def _ids(holder: Any) -> list[str]:
-    listed = holder.get("discounts") or ([holder["discount"]] if holder.get("discount") else [])
-    return [item["id"] if isinstance(item, dict) else item for item in listed]
-
-
-def _subscription_of(invoice: Object) -> str | None:
-    details = (invoice.get("parent") or {}).get("subscription_details") or {}
-    found = details.get("subscription")
-    return None if found is None else str(found)
-
-
-def _details(line: Object) -> Object:
-    return (line.get("parent") or {}).get("subscription_item_details") or {}
-
-
-def _proration(line: Object) -> bool:
-    return bool(_details(line).get("proration"))
-
-
-def _credit(line: Object) -> bool:
-    credited = (_details(line).get("proration_details") or {}).get("credited_items")
-    return line["amount"] < 0 or credited is not None
-
-
-def _price_of(line: Object) -> str:
-    return str(line["pricing"]["price_details"]["price"])
-
-
-def _without_undone(lines: list[Object]) -> list[Object]:
-    """Leave out what one line charged and another gave back in the same second."""
-    kept = list(lines)
-    for credit in (line for line in lines if _credit(line)):
-        for debit in kept:
-            if (
-                not _credit(debit)
-                and debit["period"]["start"] == credit["period"]["start"]
-                and _price_of(debit) == _price_of(credit)
-                and debit["quantity"] == credit["quantity"]
-            ):
-                kept.remove(debit)
-                kept.remove(credit)
-                break
-    return kept
-
-
-def _discounted(line: Object) -> int:
-    return sum(each["amount"] for each in line.get("discount_amounts") or [])
+        return 1 - Fraction(tax, newest["amount"] - discounted(newest))

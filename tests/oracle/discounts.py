@@ -1,0 +1,143 @@
+"""Which discounts a subscription had at an instant, from `docs/metrics.md` §1 and §7.
+
+Belongs here: lists of discounts, those that are gone among them, and when they were live. Not here:
+what they take off (`money`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.oracle.lines import subscription_of
+from tests.oracle.readings import Object, Readings
+
+
+class Discounts:
+    """The discounts of one subscription and of its customer through time."""
+
+    def __init__(self, readings: Readings, now: Object) -> None:
+        """Gather the customer's invoices.
+
+        Args:
+            readings: All that was read.
+            now: The subscription as it is.
+        """
+        self._readings = readings
+        self._now = now
+        self._invoices = [
+            invoice
+            for invoice in readings.objects("invoices")
+            if invoice["customer"] == now["customer"]
+        ]
+
+    def of_subscription(self, shown: Object, held_back: bool, at: int) -> list[str]:
+        """Return the subscription's own discounts, those that are gone by now among them."""
+        listed = ids_of(shown)
+        if "discounts" not in shown and listed:
+            # The old shape shows the first discount alone.
+            present = ids_of(self._now)
+            listed = [key for key in listed if key not in present] + present
+        if not held_back:
+            return listed
+        gone = [
+            discount
+            for discount in self._readings.discounts.values()
+            if discount.get("subscription") == self._now["id"]
+            and discount.get("subscription_item") is None
+            and discount["id"] not in listed
+            and not self._was_gone(discount, at)
+        ]
+        return [d["id"] for d in sorted(gone, key=lambda d: (d["start"], d["id"]))] + listed
+
+    def of_customer(self, at: int) -> list[str]:
+        """Return the customer's discounts, those that are gone by now among them."""
+        customer = self._now["customer"]
+        present = self._readings.newest["customers"].get(customer)
+        listed = [present["discount"]["id"]] if present and present.get("discount") else []
+        own = sorted(
+            (
+                discount
+                for discount in self._readings.discounts.values()
+                if discount["customer"] == customer
+                and discount.get("subscription") is None
+                and discount.get("subscription_item") is None
+            ),
+            key=lambda discount: (discount["start"], discount["id"]),
+        )
+        found = []
+        for place, discount in enumerate(own):
+            if discount["id"] in listed:
+                continue
+            if place + 1 < len(own) and at >= own[place + 1]["start"]:
+                continue
+            known_end = place + 1 < len(own) or self._known_end(discount) is not None
+            if not known_end and present and at >= self._readings.watched_from:
+                continue
+            if not self._was_gone(discount, at):
+                found.append(discount["id"])
+        return found + listed
+
+    def _carrying(self, discount: str) -> list[int]:
+        return [
+            invoice["created"]
+            for invoice in self._invoices
+            if discount in ids_of(invoice)
+            or any(
+                discount == each["discount"]
+                for line in invoice["lines"]["data"]
+                for each in line.get("discount_amounts") or []
+            )
+        ]
+
+    def _known_end(self, discount: Object) -> int | None:
+        ends = [] if discount.get("end") is None else [discount["end"]]
+        ends += [
+            event["created"]
+            for event in self._readings.events
+            if event["type"] == "customer.discount.deleted"
+            and event["data"]["object"]["id"] == discount["id"]
+        ]
+        carried = self._carrying(discount["id"])
+        if carried:
+            if self._coupon(discount)["duration"] == "once":
+                ends.append(min(carried))
+            of_customer = discount.get("subscription") is None
+            ends += [
+                invoice["created"]
+                for invoice in self._invoices
+                if invoice["created"] > max(carried)
+                and (
+                    not ids_of(invoice)
+                    if of_customer
+                    else subscription_of(invoice) == discount["subscription"]
+                )
+            ]
+        return min(ends) if ends else None
+
+    def _was_gone(self, discount: Object, at: int) -> bool:
+        end = self._known_end(discount)
+        return end is not None and at >= end
+
+    def _coupon(self, discount: Object) -> Object:
+        source = (discount.get("source") or {}).get("coupon") or discount.get("coupon")
+        key = source["id"] if isinstance(source, dict) else source
+        return self._readings.newest["coupons"][str(key)]
+
+    def live(self, discounts: list[str], at: int) -> list[Object]:
+        """Return the coupons of those discounts that are live."""
+        found = []
+        for key in discounts:
+            discount = self._readings.discounts[key]
+            coupon = self._coupon(discount)
+            ends = [discount["end"]] if discount.get("end") is not None else []
+            if coupon["duration"] == "once":
+                ends += self._carrying(key)
+            if discount["start"] <= at and not (ends and at >= min(ends)):
+                found.append(coupon)
+        return found
+
+
+def ids_of(holder: Any) -> list[str]:
+    """Return the ids of the discounts that an object lists, in the present shape or the old."""
+    listed = holder.get("discounts") or ([holder["discount"]] if holder.get("discount") else [])
+    return [item["id"] if isinstance(item, dict) else item for item in listed]
