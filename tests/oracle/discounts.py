@@ -37,7 +37,8 @@ class Discounts:
             # The old shape shows the first discount alone.
             present = ids_of(self._now)
             listed = [key for key in listed if key not in present] + present
-        if not held_back:
+        hides = "discounts" not in shown and bool(listed)
+        if not held_back and not hides:
             return listed
         gone = [
             discount

@@ -83,7 +83,7 @@ listed as (
         and (
             (
                 discounts.holder = 'subscription'
-                and segments.is_reconstructed
+                and (segments.is_reconstructed or segments.hides_discounts)
                 and not list_contains(segments.discount_ids, discounts.discount_id)
             )
             or (

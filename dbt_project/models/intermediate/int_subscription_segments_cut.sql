@@ -205,6 +205,7 @@ stated as (
         end as pause_behavior,
         states.is_reconstructed and states.pause_behavior is not null as is_pause_estimated,
         states.discount_ids,
+        states.hides_discounts,
         states.trial_started_at,
         coalesce(
             bounded.valid_from >= states.trial_started_at
@@ -269,6 +270,7 @@ final as (
         pause_behavior,
         is_pause_estimated,
         discount_ids,
+        hides_discounts,
         case
             when is_in_trial and status_after_trial in ('active', 'past_due', 'trialing', 'paused')
                 then 'trialing'

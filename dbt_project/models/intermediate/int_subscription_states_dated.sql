@@ -26,6 +26,7 @@ clock as (
             'canceled_at': canceled_at,
             'pause_behavior': pause_behavior,
             'discount_ids': list_transform(discounts, lambda d: d.discount_id),
+            'hides_discounts': shows_one_discount and len(discounts) > 0,
             'items': list_transform(items, lambda item: {
                 'item_id': item.item_id,
                 'position': item.position,
@@ -378,6 +379,7 @@ final as (
         runs.state.canceled_at,
         runs.state.pause_behavior,
         runs.state.discount_ids,
+        runs.state.hides_discounts,
         runs.state.items,
         case
             when runs.state.status = 'past_due'
