@@ -35,3 +35,8 @@ units in the marts. MRR travels in micro-minor units (10⁻⁶ of a minor unit, 
         * cast(0.000000001 as decimal(9, 9)) as decimal(38, 9)
     )
 {%- endmacro %}
+
+{#- DECIMAL(18, 3) major units back to integer minor units. -#}
+{% macro minor(major, currency) -%}
+    (cast({{ major }} * 1000 as bigint) // {{ thousandths_per_minor(currency) }})
+{%- endmacro %}

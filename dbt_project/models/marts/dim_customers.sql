@@ -10,6 +10,10 @@ payments as (
     select * from {{ ref('fct_payments') }}
 ),
 
+clock as (
+    select * from {{ ref('int_accounts_clocked') }}
+),
+
 first_mrr as (
     select
         account_id,
@@ -41,8 +45,12 @@ final as (
         customers.is_delinquent,
         customers.deletion_seen_at is not null as is_deleted,
         first_mrr.first_mrr_day,
-        first_payments.first_paid_at
+        first_payments.first_paid_at,
+        {{ stripe_url('customers', 'customers.customer_id', 'customers.account_id', 'clock.is_live') }}
+            as stripe_url
     from customers
+    inner join clock
+        on customers.account_id = clock.account_id
     left join first_mrr
         on
             customers.account_id = first_mrr.account_id

@@ -26,7 +26,9 @@ final as (
             '-coalesce(list_sum(list_transform('
             ~ 'disputes.balance_transactions, lambda t: t.amount_minor)), 0)',
             'disputes.currency'
-        ) }} as withdrawn_amount
+        ) }} as withdrawn_amount,
+        {{ stripe_url('disputes', 'disputes.dispute_id', 'disputes.account_id', 'clock.is_live') }}
+            as stripe_url
     from disputes
     inner join clock
         on disputes.account_id = clock.account_id

@@ -37,7 +37,9 @@ final as (
         {{ major('invoices.amount_paid_minor', 'invoices.currency') }} as amount_paid,
         {{ major('invoices.amount_paid_off_stripe_minor', 'invoices.currency') }}
             as amount_paid_off_stripe,
-        {{ major('invoices.amount_remaining_minor', 'invoices.currency') }} as amount_remaining
+        {{ major('invoices.amount_remaining_minor', 'invoices.currency') }} as amount_remaining,
+        {{ stripe_url('invoices', 'invoices.invoice_id', 'invoices.account_id', 'clock.is_live') }}
+            as stripe_url
     from invoices
     inner join clock
         on invoices.account_id = clock.account_id

@@ -16,7 +16,10 @@ final as (
         {{ major_of_micros('changes.change_micros', 'changes.currency') }} as mrr_change,
         {{ major_of_micros('changes.opening_micros', 'changes.currency') }} as opening_mrr,
         {{ major_of_micros('changes.closing_micros', 'changes.currency') }} as closing_mrr,
-        changes.subscription_id
+        changes.subscription_id,
+        {{ stripe_url(
+            'subscriptions', 'changes.subscription_id', 'changes.account_id', 'clock.is_live'
+        ) }} as stripe_url
     from changes
     inner join clock
         on changes.account_id = clock.account_id

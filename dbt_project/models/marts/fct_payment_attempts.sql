@@ -93,6 +93,7 @@ linked as (
     select
         tried.*,
         clock.time_zone,
+        clock.is_live,
         coalesce(tried.invoice_id, by_charge.invoice_id, by_payment_intent.invoice_id)
             as paid_invoice_id
     from tried
@@ -134,7 +135,8 @@ final as (
         {{ major('amount_minor', 'currency') }} as amount,
         {{ major(
             "case when status = 'succeeded' then amount_captured_minor else 0 end", 'currency'
-        ) }} as captured_amount
+        ) }} as captured_amount,
+        {{ stripe_url('payments', 'attempt_id') }} as stripe_url
     from linked
 )
 

@@ -14,6 +14,7 @@ joined as (
     select
         refunds.*,
         clock.time_zone,
+        clock.is_live,
         charges.customer_id,
         refunds.status in ('succeeded', 'pending', 'requires_action') as is_effective,
         -- What was authorised and never captured: letting go of it gives no money back.
@@ -54,7 +55,8 @@ final as (
             ~ ' greatest(0, refunded_minor - released_minor)'
             ~ ' - greatest(0, refunded_minor - amount_minor - released_minor) else 0 end',
             'currency'
-        ) }} as counted_amount
+        ) }} as counted_amount,
+        {{ stripe_url('payments', 'charge_id') }} as stripe_url
     from accumulated
 )
 

@@ -2,27 +2,36 @@ with spans as (
     select * from {{ ref('int_subscription_item_spans_merged') }}
 ),
 
+clock as (
+    select * from {{ ref('int_accounts_clocked') }}
+),
+
 final as (
     select
-        account_id,
-        subscription_id,
-        item_id,
-        valid_from,
-        valid_to,
-        first_day,
-        day_after_last,
-        customer_id,
-        currency,
-        price_id,
-        product_id,
-        quantity,
-        status,
-        {{ major_of_micros('mrr_gross_micros', 'currency') }} as mrr_gross,
-        {{ major_of_micros('mrr_micros', 'currency') }} as mrr,
-        {{ major_of_micros('mrr_net_micros', 'currency') }} as mrr_net,
-        source as mrr_source,
-        is_estimated
+        spans.account_id,
+        spans.subscription_id,
+        spans.item_id,
+        spans.valid_from,
+        spans.valid_to,
+        spans.first_day,
+        spans.day_after_last,
+        spans.customer_id,
+        spans.currency,
+        spans.price_id,
+        spans.product_id,
+        spans.quantity,
+        spans.status,
+        {{ major_of_micros('spans.mrr_gross_micros', 'spans.currency') }} as mrr_gross,
+        {{ major_of_micros('spans.mrr_micros', 'spans.currency') }} as mrr,
+        {{ major_of_micros('spans.mrr_net_micros', 'spans.currency') }} as mrr_net,
+        spans.source as mrr_source,
+        spans.is_estimated,
+        {{ stripe_url(
+            'subscriptions', 'spans.subscription_id', 'spans.account_id', 'clock.is_live'
+        ) }} as stripe_url
     from spans
+    inner join clock
+        on spans.account_id = clock.account_id
 )
 
 select * from final

@@ -10,6 +10,10 @@ spans as (
     select * from {{ ref('int_subscription_item_spans_merged') }}
 ),
 
+clock as (
+    select * from {{ ref('int_accounts_clocked') }}
+),
+
 activity as (
     select
         account_id,
@@ -51,8 +55,14 @@ final as (
         coalesce(current_mrr.items, 0) as items,
         {{ major_of_micros(
             'cast(coalesce(current_mrr.mrr_micros, 0) as hugeint)', 'subscriptions.currency'
-        ) }} as mrr
+        ) }} as mrr,
+        {{ stripe_url(
+            'subscriptions', 'subscriptions.subscription_id', 'subscriptions.account_id',
+            'clock.is_live'
+        ) }} as stripe_url
     from subscriptions
+    inner join clock
+        on subscriptions.account_id = clock.account_id
     left join activity
         on
             subscriptions.account_id = activity.account_id

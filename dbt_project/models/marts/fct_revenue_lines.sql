@@ -1,0 +1,174 @@
+with attempts as (
+    select * from {{ ref('fct_payment_attempts') }}
+),
+
+refunds as (
+    select * from {{ ref('fct_refunds') }}
+),
+
+dispute_transactions as (
+    select * from {{ ref('stg_stripe__dispute_balance_transactions') }}
+),
+
+lines as (
+    select * from {{ ref('stg_stripe__invoice_line_items') }}
+),
+
+customers as (
+    select * from {{ ref('stg_stripe__customers') }}
+),
+
+clock as (
+    select * from {{ ref('int_accounts_clocked') }}
+),
+
+sources as (
+    select
+        account_id,
+        'charge' as kind,
+        attempt_id as source_id,
+        attempt_id as charge_id,
+        customer_id,
+        currency,
+        day,
+        {{ minor('captured_amount', 'currency') }} as amount_minor
+    from attempts
+    where captured_amount > 0
+    union all
+    select
+        account_id,
+        'refund' as kind,
+        refund_id as source_id,
+        charge_id,
+        customer_id,
+        currency,
+        day,
+        -{{ minor('counted_amount', 'currency') }} as amount_minor
+    from refunds
+    where counted_amount > 0
+    union all
+    select
+        dispute_transactions.account_id,
+        'dispute' as kind,
+        dispute_transactions.balance_transaction_id as source_id,
+        dispute_transactions.charge_id,
+        null as customer_id,
+        dispute_transactions.currency,
+        {{ local_day('dispute_transactions.created_at', 'clock.time_zone') }} as day,
+        dispute_transactions.amount_minor
+    from dispute_transactions
+    inner join clock
+        on dispute_transactions.account_id = clock.account_id
+    where dispute_transactions.amount_minor != 0
+),
+
+charged as (
+    select
+        sources.* exclude (customer_id),
+        coalesce(sources.customer_id, attempts.customer_id) as customer_id,
+        coalesce(attempts.country, customers.country) as country,
+        attempts.invoice_id,
+        clock.is_live
+    from sources
+    inner join clock
+        on
+            sources.account_id = clock.account_id
+            and sources.day >= clock.first_day
+            and sources.day <= clock.today
+    left join attempts
+        on
+            sources.account_id = attempts.account_id
+            and sources.charge_id = attempts.attempt_id
+    left join customers
+        on
+            sources.account_id = customers.account_id
+            and coalesce(sources.customer_id, attempts.customer_id) = customers.customer_id
+),
+
+-- What each line asks for: after its discounts, with the tax that comes on top.
+weighted as (
+    select
+        account_id,
+        invoice_id,
+        line_id,
+        line_position,
+        subscription_id,
+        price_id,
+        product_id,
+        amount_minor - discount_minor + exclusive_tax_minor as weight,
+        sum(amount_minor - discount_minor + exclusive_tax_minor) over (
+            partition by account_id, invoice_id
+        ) as total
+    from lines
+),
+
+shared as (
+    select
+        charged.*,
+        weighted.line_id,
+        coalesce(weighted.line_position, 0) as line_position,
+        weighted.subscription_id,
+        weighted.price_id,
+        weighted.product_id,
+        -- Cents times cents pass BIGINT only beyond a hundred million; not to be risked.
+        abs(cast(charged.amount_minor as hugeint)) * weighted.weight as share_numerator,
+        weighted.total
+    from charged
+    left join weighted
+        on
+            charged.account_id = weighted.account_id
+            and charged.invoice_id = weighted.invoice_id
+            and weighted.total > 0
+),
+
+floored as (
+    select
+        *,
+        share_numerator // total - cast(share_numerator % total < 0 as integer) as whole,
+        share_numerator % total
+        + case when share_numerator % total < 0 then total else 0 end as rest
+    from shared
+),
+
+-- Largest remainder: the units that the floors leave go to the largest fractions.
+allocated as (
+    select
+        *,
+        case
+            when total is null then abs(amount_minor)
+            else
+                whole + cast(
+                    row_number() over (
+                        partition by account_id, source_id
+                        order by rest desc, line_position
+                    ) <= abs(amount_minor) - sum(whole) over (
+                        partition by account_id, source_id
+                    ) as integer
+                )
+        end as share_minor
+    from floored
+),
+
+final as (
+    select
+        account_id,
+        kind,
+        source_id,
+        cast(line_position as bigint) as line_number,
+        charge_id,
+        invoice_id,
+        line_id as invoice_line_id,
+        subscription_id,
+        customer_id,
+        product_id,
+        price_id,
+        country,
+        currency,
+        day,
+        {{ major('sign(amount_minor) * share_minor', 'currency') }} as amount,
+        {{ stripe_url('payments', 'charge_id') }} as stripe_url
+    from allocated
+    where share_minor != 0
+)
+
+select * from final

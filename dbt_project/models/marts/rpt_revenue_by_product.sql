@@ -1,0 +1,29 @@
+with lines as (
+    select * from {{ ref('fct_revenue_lines') }}
+),
+
+final as (
+    select
+        account_id,
+        currency,
+        cast(date_trunc('month', day) as date) as month,
+        product_id,
+        price_id,
+        {% for name, kind in {
+            'gross_revenue': 'charge', 'refunds': 'refund', 'disputes': 'dispute'
+        }.items() -%}
+        cast(coalesce(sum({{ '-' if kind != 'charge' }}amount) filter (
+            where kind = '{{ kind }}'
+        ), 0) as decimal(18, 3)) as {{ name }},
+        {% endfor -%}
+        cast(sum(amount) as decimal(18, 3)) as net_revenue
+    from lines
+    group by
+        account_id,
+        currency,
+        date_trunc('month', day),
+        product_id,
+        price_id
+)
+
+select * from final
