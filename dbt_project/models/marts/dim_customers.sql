@@ -46,8 +46,9 @@ final as (
         customers.deletion_seen_at is not null as is_deleted,
         first_mrr.first_mrr_day,
         first_payments.first_paid_at,
-        {{ stripe_url('customers', 'customers.customer_id', 'customers.account_id', 'clock.is_live') }}
-            as stripe_url
+        {{ stripe_url(
+            'customers', 'customers.customer_id', 'customers.account_id', 'clock.is_live'
+        ) }} as stripe_url
     from customers
     inner join clock
         on customers.account_id = clock.account_id

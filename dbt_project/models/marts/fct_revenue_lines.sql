@@ -14,6 +14,10 @@ lines as (
     select * from {{ ref('stg_stripe__invoice_line_items') }}
 ),
 
+charges as (
+    select * from {{ ref('stg_stripe__charges') }}
+),
+
 customers as (
     select * from {{ ref('stg_stripe__customers') }}
 ),
@@ -65,8 +69,8 @@ sources as (
 charged as (
     select
         sources.* exclude (customer_id),
-        coalesce(sources.customer_id, attempts.customer_id) as customer_id,
-        coalesce(attempts.country, customers.country) as country,
+        coalesce(sources.customer_id, charges.customer_id) as customer_id,
+        coalesce(charges.country, customers.country) as country,
         attempts.invoice_id,
         clock.is_live
     from sources
@@ -79,10 +83,14 @@ charged as (
         on
             sources.account_id = attempts.account_id
             and sources.charge_id = attempts.attempt_id
+    left join charges
+        on
+            sources.account_id = charges.account_id
+            and sources.charge_id = charges.charge_id
     left join customers
         on
             sources.account_id = customers.account_id
-            and coalesce(sources.customer_id, attempts.customer_id) = customers.customer_id
+            and coalesce(sources.customer_id, charges.customer_id) = customers.customer_id
 ),
 
 -- What each line asks for: after its discounts, with the tax that comes on top.
