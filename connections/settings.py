@@ -61,14 +61,18 @@ class Settings:
     drain_seconds: int = DRAIN_SECONDS
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, *, during_restore: bool = False
+    ) -> "Settings":
         """Read and check the settings; make the home directory if it is missing.
 
         Args:
             environment: the variables to read; the process's own by default.
+            during_restore: for the restore itself, which a half-done restore does not stop.
 
         Raises:
-            SettingsError: a value cannot be used; names the variable.
+            SettingsError: a value cannot be used (names the variable), or the home is between
+                two states, as a restore was interrupted.
         """
         env = os.environ if environment is None else environment
 
@@ -86,7 +90,7 @@ class Settings:
                 "unset one of them."
             )
         key_file = text("DASHTRAY_ENCRYPTION_KEY_FILE")
-        return cls(
+        settings = cls(
             home=usable_home(text("DASHTRAY_HOME") or DEFAULT_HOME),
             database_url=_database_url(secret("DATABASE_URL")),
             stripe_api_base=checked_base(
@@ -106,6 +110,12 @@ class Settings:
             encryption_key_file=None if key_file is None else Path(key_file).expanduser(),
             drain_seconds=whole_number("DASHTRAY_DRAIN_SECONDS", text, DRAIN_SECONDS),
         )
+        if settings.restore_mark.exists() and not during_restore:
+            raise SettingsError(
+                f"A restore of {settings.home} was interrupted while it put its files in place. "
+                "Finish it with: dashtray restore"
+            )
+        return settings
 
     @property
     def postgres_dir(self) -> Path:
@@ -136,6 +146,16 @@ class Settings:
     def service_lock_path(self) -> Path:
         """Held while `dashtray up` runs."""
         return self.home / "service.lock"
+
+    @property
+    def restore_dir(self) -> Path:
+        """Where a restore prepares what it will put in place."""
+        return self.home / ".restore"
+
+    @property
+    def restore_mark(self) -> Path:
+        """Is there while a prepared restore is put in place."""
+        return self.restore_dir / "ready"
 
     @property
     def published_dir(self) -> Path:

@@ -157,6 +157,35 @@ def up(
 
 
 @app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="File to make, or a directory.")],
+    keep: Annotated[
+        int | None, typer.Option(help="Of the directory's backups keep the newest so many.")
+    ] = None,
+) -> None:
+    """Write warehouse and accounts, as of one moment, into one file; the service may run."""
+    from console import backup_commands
+
+    backup_commands.backup(target, keep)
+
+
+@app.command()
+def restore(
+    source: Annotated[
+        Path | None,
+        typer.Argument(help="A backup, or a directory, whose newest is taken. None: finish."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the data that are there.")
+    ] = False,
+) -> None:
+    """Put a backup in place of this home's warehouse and accounts; the service must not run."""
+    from console import backup_commands
+
+    backup_commands.restore(source, force)
+
+
+@app.command()
 def demo(
     preset: Annotated[
         str, typer.Option(help="The simulated business: demo (2,000 customers) or tiny (40).")

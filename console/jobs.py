@@ -22,6 +22,13 @@ _POLL_SECONDS = 0.25
 Watch = Callable[[dict[str, Any]], None]
 
 
+def find_job(name: str) -> Callable[..., Any]:
+    """The function that another package offers the command line under this name."""
+    (found,) = entry_points(group="dashtray.jobs", name=name)
+    function: Callable[..., Any] = found.load()
+    return function
+
+
 @dataclass(frozen=True)
 class HereResult:
     """How a run in this process ended."""
@@ -55,7 +62,6 @@ def sync_here(
         The outcome; a failed run does not raise.
     """
     dagster_home.apply(dagster_home.dagster_environment(settings, database_url))
-    (job,) = entry_points(group="dashtray.jobs", name="sync")
     run_id = str(uuid.uuid4())
     report = settings.logs_dir / "runs" / f"{run_id}.json"
     finished = threading.Event()
@@ -63,7 +69,7 @@ def sync_here(
     if watch:
         watcher.start()
     try:
-        outcome = job.load()(run_id, account_ids, kind, claim_id)
+        outcome = find_job("sync")(run_id, account_ids, kind, claim_id)
     finally:
         finished.set()
         if watch:

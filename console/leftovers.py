@@ -1,13 +1,11 @@
-"""One service per home, and what is done about the processes of one that was killed.
+"""What is done about the processes of a service that was killed.
 
-`service.lock` is held while the service runs, by the kernel, so it ends with its process.
-`service.json` lists the processes it started, each with its start, so that a number that now
-belongs to another process is told.
+`service.json` lists the processes that a service started, each with its start, so that a number
+that now belongs to another process is told.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import signal
 from collections.abc import Iterator, Mapping
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from connections.errors import DashtrayError
+from connections.service_lock import hold_service_lock
 from connections.settings import Settings
 from console.output import err
 from console.supervisor import signal_group
@@ -24,29 +22,14 @@ from console.supervisor import signal_group
 _SAME_START_SECONDS = 0.05
 
 
-class ServiceRuns(DashtrayError):
-    """The service runs already, or still."""
-
-
 @contextmanager
 def only_service(settings: Settings) -> Iterator[None]:
     """Hold this home's place of the one service; first end what a killed one left running.
 
     Raises:
-        ServiceRuns: Another process holds it.
+        ServiceRunsError: Another process holds it.
     """
-    with settings.service_lock_path.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ServiceRuns(
-                f"The service of {settings.home} runs already"
-                f"{_process(settings.service_lock_path.read_text())}. Stop it "
-                "first, or set DASHTRAY_HOME to another directory."
-            ) from None
-        handle.truncate(0)
-        handle.write(f"{psutil.Process().pid}\n")
-        handle.flush()
+    with hold_service_lock(settings):
         _end_orphans(_record(settings))
         yield
         _record(settings).unlink(missing_ok=True)
@@ -80,8 +63,3 @@ def _end_orphans(record: Path) -> None:
 
 def _record(settings: Settings) -> Path:
     return settings.home / "service.json"
-
-
-def _process(content: str) -> str:
-    pid = content.strip()
-    return f" (process {pid})" if pid.isdigit() else ""

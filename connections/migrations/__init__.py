@@ -7,6 +7,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, Engine
 
@@ -27,6 +29,36 @@ def migrate(engine: Engine) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         command.upgrade(alembic_config(connection), "head")
+
+
+def remake(connection: Connection, revision: str | None) -> None:
+    """In the connection's transaction, our tables of a given version, empty, for a restore.
+
+    Args:
+        connection: Everything happens in its transaction.
+        revision: The version; None brings the tables that are there to this code's.
+    """
+    if revision is not None:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
+        connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+    command.upgrade(alembic_config(connection), revision or "head")
+
+
+def current_revision(connection: Connection) -> str:
+    """The version of the tables that are there."""
+    found: str = connection.execute(
+        text(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}")  # noqa: S608 - our own names
+    ).scalar_one()
+    return found
+
+
+def is_known(revision: str) -> bool:
+    """Whether this code has that version's migration."""
+    try:
+        return ScriptDirectory(str(Path(__file__).parent)).get_revision(revision) is not None
+    except CommandError:
+        return False
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from connections.service_lock import ServiceRunsError, service_process
 from connections.settings import Settings
-from console.leftovers import ServiceRuns, only_service, remember
+from console.leftovers import only_service, remember
 from console.service import PortTaken, check_port
 
 
@@ -28,12 +29,13 @@ def test_a_second_service_of_one_home_is_refused(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with (
         only_service(settings),
-        pytest.raises(ServiceRuns, match=f"process {os.getpid()}"),
+        pytest.raises(ServiceRunsError, match=f"process {os.getpid()}"),
         only_service(settings),
     ):
         pass
+    assert service_process(settings) is None
     with only_service(settings):
-        assert settings.service_lock_path.read_text() == f"{os.getpid()}\n"
+        assert service_process(settings) == os.getpid()
 
 
 def test_what_a_killed_service_left_is_ended_and_nobody_else(tmp_path: Path) -> None:
