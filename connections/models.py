@@ -56,6 +56,8 @@ class CredentialPurpose(StrEnum):
 
     ACCESS_TOKEN = "access_token"  # noqa: S105 (a name, not a token)
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 (likewise)
+    PII_KEY = "pii_key"
+    """The deployment's own key, under which personal data are hashed. It outlives rotations."""
 
 
 class RequestKind(StrEnum):
@@ -172,13 +174,25 @@ class Account(Base):
 
 
 class Credential(Base):
-    """One encrypted token of one account."""
+    """One encrypted secret: a token of one account, or a key of the deployment itself."""
 
     __tablename__ = "credentials"
-    __table_args__ = (UniqueConstraint("account_id", "purpose"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "purpose"),
+        # Two NULLs are not equal to a unique constraint.
+        Index(
+            "uq_credentials_of_deployment",
+            "purpose",
+            unique=True,
+            postgresql_where=text("account_id IS NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.account_id", ondelete="CASCADE"))
+    account_id: Mapped[str | None] = mapped_column(
+        ForeignKey("accounts.account_id", ondelete="CASCADE")
+    )
+    """None = the deployment's own."""
     purpose: Mapped[CredentialPurpose] = mapped_column(_words(CredentialPurpose, "purpose"))
     key_id: Mapped[str]
     nonce: Mapped[bytes] = mapped_column(LargeBinary)

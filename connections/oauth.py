@@ -307,7 +307,9 @@ def _check_redirect(redirect_uri: str) -> None:
 
 
 def _signer(vault: Vault) -> URLSafeSerializer:
-    return URLSafeSerializer(vault.derive("oauth state"), salt="dashtray.oauth.state")
+    # It signs with the last of its keys; the others are accepted.
+    keys = vault.derive("oauth state")[::-1]
+    return URLSafeSerializer(keys, salt="dashtray.oauth.state")
 
 
 def _hash(value: str) -> bytes:

@@ -6,7 +6,7 @@ Every setting of the project that more than one part needs is here; an unusable 
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -46,6 +46,8 @@ class Settings:
             commas, make a key ring whose first encrypts.
         encryption_key_file: `DASHTRAY_ENCRYPTION_KEY_FILE`: the same, one per line.
         drain_seconds: `DASHTRAY_DRAIN_SECONDS`: how long a stopping service lets its runs go on.
+        encryption_key_command: `DASHTRAY_ENCRYPTION_KEY_COMMAND`: a program (run without a shell)
+            that prints the same, one per line.
     """
 
     home: Path
@@ -59,6 +61,7 @@ class Settings:
     encryption_key: Secret | None = None
     encryption_key_file: Path | None = None
     drain_seconds: int = DRAIN_SECONDS
+    encryption_key_command: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(
@@ -84,11 +87,9 @@ class Settings:
             value = text(name)
             return None if value is None else Secret(value)
 
-        if text("DASHTRAY_ENCRYPTION_KEY") and text("DASHTRAY_ENCRYPTION_KEY_FILE"):
-            raise SettingsError(
-                "DASHTRAY_ENCRYPTION_KEY and DASHTRAY_ENCRYPTION_KEY_FILE are both set: "
-                "unset one of them."
-            )
+        keys = [f"DASHTRAY_ENCRYPTION_KEY{end}" for end in ("", "_FILE", "_COMMAND")]
+        if len(named := [name for name in keys if text(name)]) > 1:
+            raise SettingsError(f"{' and '.join(named)} are both set: keep only one of them.")
         key_file = text("DASHTRAY_ENCRYPTION_KEY_FILE")
         settings = cls(
             home=usable_home(text("DASHTRAY_HOME") or DEFAULT_HOME),
@@ -109,6 +110,7 @@ class Settings:
             encryption_key=secret("DASHTRAY_ENCRYPTION_KEY"),
             encryption_key_file=None if key_file is None else Path(key_file).expanduser(),
             drain_seconds=whole_number("DASHTRAY_DRAIN_SECONDS", text, DRAIN_SECONDS),
+            encryption_key_command=text("DASHTRAY_ENCRYPTION_KEY_COMMAND"),
         )
         if settings.restore_mark.exists() and not during_restore:
             raise SettingsError(

@@ -23,6 +23,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+keys = typer.Typer(
+    help="The keys that encrypt stored credentials.", no_args_is_help=True, add_completion=False
+)
+app.add_typer(keys, name="keys")
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 AccountArgument = Annotated[str, typer.Argument(help="Account id, acct_…", metavar="ACCT")]
@@ -97,6 +101,36 @@ def tier(account: AccountArgument, name: Annotated[str, typer.Argument(metavar="
 
     account_commands.set_tier(account, name)
     out.print(f"{account} is on tier {name} from the next tick on.")
+
+
+@keys.command("list")
+def keys_list(form: FormatOption = Format.table) -> None:
+    """List the keys of the ring by their ids; never shows a key."""
+    from console import key_commands
+
+    rows = key_commands.list_all()
+    show_rows(rows, ("key_id", "role", "credentials"), form, empty="No key is there yet.")
+    if any(row["role"] == "missing" for row in rows):
+        raise typer.Exit(1)
+
+
+@keys.command("rotate")
+def keys_rotate() -> None:
+    """Encrypt every credential under a new key, while the service runs."""
+    from console import key_commands
+
+    key_id, count = key_commands.rotate()
+    out.print(f"{count} credentials were encrypted anew; the key {key_id} encrypts from now on.")
+    out.print("Restart the service, then: dashtray keys forget")
+
+
+@keys.command("forget")
+def keys_forget() -> None:
+    """Remove keys that encrypt nothing any more from the key file under the home."""
+    from console import key_commands
+
+    removed = key_commands.forget()
+    out.print(f"Removed: {', '.join(removed)}" if removed else "There is no unused key.")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 from connections import oauth
 from connections.accounts import Connected, get_account, list_accounts
 from connections.errors import SettingsError, UnknownAccountError
+from connections.keys import Key
 from connections.models import (
     Account,
     AccountStatus,
@@ -28,7 +29,7 @@ from connections.rows import transaction
 from connections.secret import Secret
 from connections.settings import OAuthFlow, Settings
 from connections.tiers import UnknownTierError
-from connections.vault import Key, Vault
+from connections.vault import Vault
 from tests.connections.conftest import NOW
 from tests.connections.stripe_double import StripeDouble
 

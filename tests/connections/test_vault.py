@@ -3,6 +3,7 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -13,23 +14,16 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import Engine
 
 from connections.credentials import read_token, store_token
+from connections.keys import Key, VaultKeyError, make_key_file
 from connections.models import Credential, CredentialPurpose
 from connections.rows import transaction
 from connections.secret import Secret
 from connections.settings import Settings
-from connections.vault import (
-    Key,
-    Sealed,
-    Vault,
-    VaultKeyError,
-    VaultTamperError,
-    make_key_file,
-    open_vault,
-)
+from connections.vault import Place, Sealed, Vault, VaultTamperError, open_vault
 from tests.connections.conftest import NOW
 
 ACCESS, REFRESH = CredentialPurpose.ACCESS_TOKEN, CredentialPurpose.REFRESH_TOKEN
-ROW = UUID(int=7)
+PLACE = Place(UUID(int=7), "acct_A", ACCESS, NOW, NOW + timedelta(hours=1))
 
 
 def new_key() -> str:
@@ -44,11 +38,11 @@ VAULT = ring(new_key())
 
 
 def open_sealed(vault: Vault, sealed: Sealed) -> str:
-    return vault.open(sealed, row_id=ROW, account_id="acct_A", purpose=ACCESS).reveal()
+    return vault.open(sealed, PLACE).reveal()
 
 
 def seal(vault: Vault, value: str) -> Sealed:
-    return vault.seal(Secret(value), row_id=ROW, account_id="acct_A", purpose=ACCESS)
+    return vault.seal(Secret(value), PLACE)
 
 
 @given(st.text(st.characters(codec="utf-8")))
@@ -79,18 +73,21 @@ def test_made_up_ciphertexts_are_refused(ciphertext: bytes, nonce: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    "place",
+    "change",
     [
         {"row_id": UUID(int=8)},
         {"account_id": "acct_B"},
+        {"account_id": None},
         {"purpose": REFRESH},
+        {"stored_at": NOW + timedelta(microseconds=1)},
+        {"expires_at": NOW + timedelta(hours=2)},
+        {"expires_at": None},
     ],
 )
-def test_a_ciphertext_in_another_place_is_refused(place: dict[str, object]) -> None:
+def test_a_ciphertext_in_another_place_is_refused(change: dict[str, object]) -> None:
     sealed = seal(VAULT, "sk_test_token")
-    home: dict[str, object] = {"row_id": ROW, "account_id": "acct_A", "purpose": ACCESS}
     with pytest.raises(VaultTamperError, match="reconnect the account") as error:
-        VAULT.open(sealed, **{**home, **place})  # type: ignore[arg-type]
+        VAULT.open(sealed, replace(PLACE, **change))  # type: ignore[arg-type]
     assert "sk_test_token" not in str(error.value)
 
 
@@ -119,8 +116,12 @@ def test_url_safe_base64_is_the_same_key() -> None:
 
 
 def test_derived_keys_differ_by_use_and_from_the_key() -> None:
+    old, new = new_key(), new_key()
+    (of_old,), (of_new, kept) = ring(old).derive("a"), ring(new, old).derive("a")
+    assert kept == of_old != of_new
     assert VAULT.derive("a") != VAULT.derive("b")
-    assert len(VAULT.derive("a")) == 32
+    assert {len(key) for key in (of_old, of_new)} == {32}
+    assert of_old != base64.b64decode(old)
 
 
 def _make(path: str, barrier: "multiprocessing.synchronize.Barrier") -> None:
@@ -202,7 +203,11 @@ class TestOpenVault:
         [
             "id = gen_random_uuid()",
             "account_id = 'acct_B'",
+            "account_id = NULL",
             "purpose = 'refresh_token'",
+            "stored_at = stored_at + interval '1 second'",
+            "expires_at = now() + interval '1 year'",
+            "expires_at = NULL",
             "nonce = set_bit(nonce, 5, 1 - get_bit(nonce, 5))",
             "ciphertext = set_bit(ciphertext, 9, 1 - get_bit(ciphertext, 9))",
             "ciphertext = ''",
@@ -214,7 +219,9 @@ class TestOpenVault:
         add_account("acct_B")
         add_account("acct_A")
         with transaction(engine) as session:
-            store_token(session, vault, "acct_A", ACCESS, Secret("sk_test_1"), now=NOW)
+            store_token(
+                session, vault, "acct_A", ACCESS, Secret("sk_test_1"), now=NOW, expires_at=NOW
+            )
             session.execute(text(f"UPDATE connections.credentials SET {change}"))
             row = session.execute(select(Credential.account_id, Credential.purpose)).one()
         with pytest.raises(VaultTamperError), transaction(engine) as session:
