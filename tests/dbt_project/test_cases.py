@@ -44,10 +44,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_today(name: str, built: Built) -> None:
-    """The expected metrics of today, and the MRR of earlier days where the case names them."""
+    """The expected metrics of today, and of earlier days and other currencies where named."""
     _, expected, days = built[name]
     currency = expected.pop("currency", "usd")
-    earlier = expected.pop("days", {})
+    elsewhere = expected.pop("elsewhere", {})
+    earlier = {
+        metric: expected.pop(name, {})
+        for metric, name in (
+            ("mrr", "days"),
+            ("mrr_net", "net_days"),
+            ("customer_churn_rate_30d", "churn_days"),
+        )
+    }
     own = {row["day"]: row for row in days if row["currency"] == currency}
     today = max(own)
     found = {metric: own[today][metric] for metric in expected}
@@ -56,8 +64,15 @@ def test_today(name: str, built: Built) -> None:
         for metric, value in expected.items()
     }
     assert found == wanted
-    for ago, mrr in earlier.items():
-        assert own[today - dt.timedelta(days=ago)]["mrr"] == Decimal(mrr), f"{ago} days ago"
+    for metric, days_ago in earlier.items():
+        for ago, value in days_ago.items():
+            day = own[today - dt.timedelta(days=ago)]
+            assert day[metric] == Decimal(value), f"{metric} {ago} days ago"
+    for other, metrics in elsewhere.items():
+        row = next(row for row in days if row["currency"] == other and row["day"] == today)
+        assert {metric: row[metric] for metric in metrics} == {
+            metric: Decimal(value) for metric, value in metrics.items()
+        }
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -1,0 +1,84 @@
+"""What was before anybody watched: `docs/metrics.md` §5 and §7."""
+
+from __future__ import annotations
+
+from tests.dbt_project.casting import Expected, Streams, case, streams
+from tests.dbt_project.objects import (
+    ago,
+    event,
+    invoice,
+    line,
+    price,
+    subscription,
+)
+
+
+@case
+def events_tell_what_was() -> tuple[Streams, Expected]:
+    """An upgrade ten days ago by event; nothing moved today."""
+    small, large = price("1000"), price("3000")
+    made = subscription((large,))
+    part = made["items"]["data"][0]
+    former = part | {"price": small}
+    changed = event(
+        "customer.subscription.updated",
+        made,
+        ago(10),
+        {"items": {"data": [former]}},
+    )
+    return streams(made, prices=(small,), events=[changed]), {
+        "mrr": "30",
+        "mrr_opening": "30",
+        "estimated_mrr_share": "0",
+        "nrr": "3",
+    }
+
+
+@case
+def backdated_subscriptions_restate_the_past() -> tuple[Streams, Expected]:
+    """`start_date` decides, not `created`."""
+    made = subscription((price("1000"),), start=ago(40), created=ago(2))
+    return streams(made), {"mrr": "10", "mrr_new": "0", "nrr": "1"}
+
+
+@case
+def prorations_date_changes() -> tuple[Streams, Expected]:
+    """50 days ago, long before any event: the debit line says when, the credit what was."""
+    small, large = price("1000"), price("3000")
+    made = subscription((large, 2), start=ago(200))
+    part = made["items"]["data"][0]
+    former = part | {"quantity": 1}
+    credit = line(made["id"], small, former, -500, ago(50), proration=True, credits="in_before")
+    debit = line(made["id"], large, part, 3000, ago(50), proration=True)
+    sent = invoice(
+        credit,
+        debit,
+        created=ago(50),
+        subscription=made["id"],
+        billing_reason="subscription_update",
+    )
+    return streams(made, prices=(small,), invoices=[sent]), {
+        "mrr": "60",
+        "days": {51: "10", 49: "60"},
+    }
+
+
+@case
+def an_unprorated_change_waits_for_its_cycle() -> tuple[Streams, Expected]:
+    """Known from the next cycle line on, and the days before it are estimates."""
+    of = price("1000")
+    made = subscription((of, 5), start=ago(80))
+    part = made["items"]["data"][0]
+    before, after = part | {"quantity": 2}, part
+    invoices = [
+        invoice(
+            line(made["id"], of, before, 2000, ago(80)),
+            created=ago(80),
+            subscription=made["id"],
+            billing_reason="subscription_create",
+        ),
+        invoice(
+            line(made["id"], of, after, 5000, ago(50)), created=ago(50), subscription=made["id"]
+        ),
+    ]
+    return streams(made, invoices=invoices), {"mrr": "50", "days": {60: "20", 40: "50"}}
