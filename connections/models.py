@@ -166,6 +166,8 @@ class Account(Base):
     last_success_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
     consecutive_failures: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    shown_at: Mapped[datetime | None]
+    """When the orchestrator last wrote an event about a good sync of it, which it does seldom."""
 
     @property
     def day_timezone(self) -> str:
@@ -266,6 +268,11 @@ class SyncRun(Base):
             postgresql_where=text("finished_at IS NULL"),
         ),
         Index("ix_sync_runs_account_started", "account_id", "started_at"),
+        Index(
+            "ix_sync_runs_unpublished",
+            "loaded_at",
+            postgresql_where=text("published_at IS NULL AND loaded_at IS NOT NULL"),
+        ),
         CheckConstraint("(finished_at IS NULL) = (outcome IS NULL)", name="finished_with_outcome"),
     )
 
@@ -282,3 +289,36 @@ class SyncRun(Base):
     rows: Mapped[int | None]
     requests: Mapped[int | None]
     error: Mapped[str | None]
+    loaded_at: Mapped[datetime | None]
+    """When its rows were in the warehouse."""
+    built_at: Mapped[datetime | None]
+    """When the models contained them."""
+    published_at: Mapped[datetime | None]
+    """When its numbers could be seen; not always by the same run (`syncs.record_published`)."""
+
+
+class Alert(Base):
+    """One open problem that the operator is, or will be, told about (`alerts`)."""
+
+    __tablename__ = "alerts"
+
+    cause: Mapped[str] = mapped_column(primary_key=True)
+    """What it is about, the same as long as it lasts: `late/acct_…`."""
+    topic: Mapped[str]
+    """The first part of the cause: messages are sent and limited per topic."""
+    detail: Mapped[str]
+    """One line for people; no secrets."""
+    began_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+    """When a message about it was last delivered; None = not yet."""
+    over_at: Mapped[datetime | None]
+    """When it was gone; the row goes once that has been told."""
+
+
+class AlertTopic(Base):
+    """When the last message of one topic was sent, delivered or not, so that they stay few."""
+
+    __tablename__ = "alert_topics"
+
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    tried_at: Mapped[datetime]

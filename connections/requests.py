@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
@@ -31,10 +31,18 @@ from connections.request_queue import (
 )
 from connections.rows import account_row, at, transaction
 from connections.syncs import free_dead_syncs
-from connections.tiers import get_tier
+from connections.tiers import Tier, get_tier
+from connections.timing import retry_wait
 
 CLAIM_LEASE = timedelta(minutes=15)
 """A claim that no run has begun for so long is handed out again."""
+
+ALONE_AT_ONCE = 4
+"""First imports and re-imports under way at once: two that run and two that may start next. More
+would only wait in the orchestrator's queue, where nobody moves up."""
+
+AGE_OF_ONE_PRIORITY = timedelta(minutes=1)
+"""A request that waits so long is as urgent as one of a tier with one priority less."""
 
 
 class QuotaExceededError(DashtrayError):
@@ -156,19 +164,31 @@ def claim_requests(
 
 
 def release_claim(engine: Engine, claim_id: str, *, now: datetime | None = None) -> None:
-    """Put a claim back into the queue at once, as when its run failed before it began."""
+    """Put a claim back into the queue, as when its run failed before it began it.
+
+    Each request waits longer with each attempt: what keeps runs from beginning may last.
+    """
+    instant = at(now)
     with transaction(engine) as session:
-        requeue(
-            session,
-            session.scalars(
-                select(SyncRequest)
-                .where(
-                    SyncRequest.claim_id == claim_id, SyncRequest.status == RequestStatus.CLAIMED
-                )
-                .with_for_update()
-            ).all(),
-            not_before=at(now),
+        query = (
+            select(SyncRequest)
+            .where(SyncRequest.claim_id == claim_id, SyncRequest.status == RequestStatus.CLAIMED)
+            .with_for_update()
         )
+        for request in session.scalars(query).all():
+            requeue(session, [request], not_before=instant + retry_wait(request.attempt))
+
+
+def request_waits(engine: Engine, *, now: datetime | None = None) -> bool:
+    """Whether `claim_requests` may find something new. One query that changes nothing."""
+    with transaction(engine) as session:
+        query = (
+            select(SyncRequest.id)
+            .join(Account, Account.account_id == SyncRequest.account_id)
+            .where(*_waiting(at(now)))
+            .limit(1)
+        )
+        return session.scalar(query) is not None
 
 
 def recent_requests(engine: Engine, account_id: str, *, limit: int = 20) -> list[SyncRequest]:
@@ -245,36 +265,62 @@ def _join_or_queue(
 def _claim_waiting(
     session: Session, account_ids: Collection[str] | None, *, limit: int, now: datetime
 ) -> None:
-    being_synced = exists().where(
-        SyncRun.account_id == SyncRequest.account_id, SyncRun.finished_at.is_(None)
-    )
     query = (
-        select(SyncRequest)
+        select(SyncRequest, Account.tier)
         .join(Account, Account.account_id == SyncRequest.account_id)
-        .where(
-            SyncRequest.status == RequestStatus.QUEUED,
-            SyncRequest.not_before <= now,
-            Account.status == AccountStatus.CONNECTED,
-            ~being_synced,
-        )
+        .where(*_waiting(now))
         .order_by(SyncRequest.requested_at, SyncRequest.id)
         .limit(limit)
         .with_for_update(of=SyncRequest, skip_locked=True)
     )
     if account_ids is not None:
         query = query.where(SyncRequest.account_id.in_(account_ids))
-    waiting = session.scalars(query).all()
+    waiting = sorted(
+        session.execute(query).all(), key=lambda row: _urgency(row[0], get_tier(row[1]), now)
+    )
+    # Who asks for its own accounts runs them at once; the service keeps a queue for later comers.
+    room = limit if account_ids is not None else ALONE_AT_ONCE - _alone_under_way(session)
     alone: dict[str, str] = {}
-    for request in waiting:
-        if request.kind in ALONE and request.account_id not in alone:
+    for request, _ in waiting:
+        if request.kind in ALONE and request.account_id not in alone and len(alone) < room:
             alone[request.account_id] = f"{request.kind}-{uuid4().hex}"
     together = f"{RequestKind.MANUAL}-{uuid4().hex}"
-    for request in waiting:
+    for request, _ in waiting:
+        if request.kind in ALONE and request.account_id not in alone:
+            continue
         request.status = RequestStatus.CLAIMED
         # A reading of the whole history serves every other wish of the same account too.
         request.claim_id = alone.get(request.account_id, together)
         request.claimed_at = now
     session.flush()
+
+
+def _urgency(request: SyncRequest, tier: Tier, now: datetime) -> tuple[float, int]:
+    """By tier, but whoever waits moves up: no tier's stream of requests can starve another's."""
+    return tier.priority - (now - request.requested_at) / AGE_OF_ONE_PRIORITY, request.id
+
+
+def _alone_under_way(session: Session) -> int:
+    count = session.scalar(
+        select(func.count(SyncRequest.account_id.distinct())).where(
+            SyncRequest.kind.in_(ALONE),
+            SyncRequest.status.in_((RequestStatus.CLAIMED, RequestStatus.RUNNING)),
+        )
+    )
+    return count or 0
+
+
+def _waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What a request, joined with its account, must be to be handed out."""
+    being_synced = exists().where(
+        SyncRun.account_id == SyncRequest.account_id, SyncRun.finished_at.is_(None)
+    )
+    return (
+        SyncRequest.status == RequestStatus.QUEUED,
+        SyncRequest.not_before <= now,
+        Account.status == AccountStatus.CONNECTED,
+        ~being_synced,
+    )
 
 
 def _unbegun_claims(session: Session) -> list[Claim]:

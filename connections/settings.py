@@ -48,6 +48,7 @@ class Settings:
         drain_seconds: `DASHTRAY_DRAIN_SECONDS`: how long a stopping service lets its runs go on.
         encryption_key_command: `DASHTRAY_ENCRYPTION_KEY_COMMAND`: a program (run without a shell)
             that prints the same, one per line.
+        alert_url: `DASHTRAY_ALERT_URL`, where alerts go; None = nowhere. `notifier` checks it.
     """
 
     home: Path
@@ -62,6 +63,7 @@ class Settings:
     encryption_key_file: Path | None = None
     drain_seconds: int = DRAIN_SECONDS
     encryption_key_command: str | None = field(default=None, repr=False)
+    alert_url: Secret | None = None
 
     @classmethod
     def from_environment(
@@ -111,6 +113,7 @@ class Settings:
             encryption_key_file=None if key_file is None else Path(key_file).expanduser(),
             drain_seconds=whole_number("DASHTRAY_DRAIN_SECONDS", text, DRAIN_SECONDS),
             encryption_key_command=text("DASHTRAY_ENCRYPTION_KEY_COMMAND"),
+            alert_url=secret("DASHTRAY_ALERT_URL"),
         )
         if settings.restore_mark.exists() and not during_restore:
             raise SettingsError(

@@ -1,36 +1,40 @@
-"""Syncs: who is due, who is being synced by which run, and how it ended.
+"""Syncs: taking accounts for a run, and saying how it ended.
 
-The state of one account's sync: `begin_sync` → (work) → `record_outcome`. At most one run holds an
-account; Postgres enforces that with a unique index.
+The state of one account's sync: `begin_sync` → `record_readings` → `record_loaded` →
+`record_built` → `record_published`, or at any point `record_outcome` with what went wrong. At most
+one run holds an account; Postgres enforces that with a unique index.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from connections.accounts import mark_revoked
 from connections.errors import AccountStateError
 from connections.models import (
     Account,
-    AccountStatus,
     RequestKind,
     RequestStatus,
     SyncOutcome,
     SyncRequest,
     SyncRun,
 )
-from connections.owners import is_dead, this_process
+from connections.owners import this_process
 from connections.request_queue import ALONE, requeue, require_connected
 from connections.rows import account_row, at, transaction
-from connections.tiers import get_tier
-from connections.timing import is_due, retry_wait
-
-MAX_SYNC_AGE = timedelta(hours=12)
-"""A sync older than this is held to be dead, wherever its process was."""
+from connections.sync_endings import (
+    DIED,
+    end,
+    free,
+    is_dead_sync,
+    locked_accounts,
+    seen,
+    unfinished,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Begun:
     """What `begin_sync` took.
 
     Attributes:
-        accounts: those that the run must now sync, with `record_outcome` for each.
+        accounts: those that the run must now sync, with an outcome for each.
         skipped: account id → why not: another run has it, it is not connected, its request was
             served already.
     """
@@ -47,42 +51,17 @@ class Begun:
     skipped: dict[str, str]
 
 
-def due_accounts(engine: Engine, tier: str, *, now: datetime | None = None) -> list[Account]:
-    """The accounts that this tier's tick should sync, those waiting longest first.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading Stripe brought and cost, for one account.
 
-    Connected, imported once, held by no run, and due by `is_due`. A tier without a cadence has
-    none.
-
-    Raises:
-        UnknownTierError: no such tier.
+    Attributes:
+        rows: rows landed.
+        requests: calls to Stripe that have not been noted yet; they add up.
     """
-    cadence = get_tier(tier).cadence
-    instant = at(now)
-    if cadence is None:
-        return []
-    free_dead_syncs(engine, now=instant)
-    held = select(SyncRun.account_id).where(SyncRun.finished_at.is_(None))
-    query = (
-        select(Account)
-        .where(
-            Account.tier == tier,
-            Account.status == AccountStatus.CONNECTED,
-            Account.first_import_finished_at.is_not(None),
-            Account.account_id.not_in(held),
-        )
-        .order_by(Account.last_attempt_at.nulls_first(), Account.account_id)
-    )
-    with transaction(engine) as session:
-        return [
-            account
-            for account in session.scalars(query)
-            if is_due(
-                now=instant,
-                cadence=cadence,
-                last_attempt=account.last_attempt_at,
-                failures=account.consecutive_failures,
-            )
-        ]
+
+    rows: int
+    requests: int
 
 
 def begin_sync(
@@ -97,7 +76,8 @@ def begin_sync(
     """Take accounts for a run, exclusively, and all requests that this sync will serve.
 
     An account held by a process that died is freed first. Asking again in the same run gives the
-    same accounts, so that a step can be retried.
+    same accounts, so that a step can be retried. The number of queries does not grow with the
+    number of accounts.
 
     Args:
         engine: the database.
@@ -113,29 +93,113 @@ def begin_sync(
     begun: list[Account] = []
     skipped: dict[str, str] = {}
     with transaction(engine) as session:
-        rows = {
-            account.account_id: account
-            # In one order everywhere, so that two runs cannot wait for each other.
-            for account in session.scalars(
-                select(Account)
-                .where(Account.account_id.in_(wanted))
-                .order_by(Account.account_id)
-                .with_for_update()
-            )
-        }
+        accounts = locked_accounts(session, wanted)
+        taking = _Taking.of(session, accounts, run_id, kind, claim_id, instant)
         for account_id in wanted:
-            account = rows.get(account_id)
-            reason = (
-                "there is no such account"
-                if account is None
-                else _take(session, account, run_id, kind, claim_id, instant)
-            )
+            account = accounts.get(account_id)
+            reason = "there is no such account" if account is None else taking.take(account)
             if account is None or reason:
                 skipped[account_id] = reason or ""
-                _give_back(session, account_id, claim_id, instant)
             else:
                 begun.append(account)
+        taking.give_back(skipped)
     return Begun(tuple(begun), skipped)
+
+
+def record_readings(engine: Engine, run_id: str, readings: Mapping[str, Reading]) -> None:
+    """Note what reading Stripe brought and cost, while the syncs go on.
+
+    Args:
+        engine: the database.
+        run_id: the run that took the accounts.
+        readings: by account id.
+    """
+    with transaction(engine) as session:
+        query = select(SyncRun).where(SyncRun.run_id == run_id, SyncRun.finished_at.is_(None))
+        for run in session.scalars(query):
+            if reading := readings.get(run.account_id):
+                run.rows = reading.rows
+                # A step that is tried again under the same run has asked Stripe twice.
+                run.requests = (run.requests or 0) + reading.requests
+
+
+def record_handed_over(engine: Engine, run_id: str, *, now: datetime | None = None) -> list[str]:
+    """End the syncs of a run that only read: another run loads and publishes what it brought.
+
+    The accounts are free again, and fresh only when `record_published` says so.
+
+    Returns:
+        The account ids.
+    """
+    instant = at(now)
+    with transaction(engine) as session:
+        runs = [run for run in unfinished(session) if run.run_id == run_id]
+        accounts = locked_accounts(session, [run.account_id for run in runs])
+        end(session, accounts, runs, SyncOutcome.OK, None, instant)
+        return [run.account_id for run in runs]
+
+
+def record_loaded(engine: Engine, run_ids: Collection[str], *, now: datetime | None = None) -> None:
+    """Note that the rows of these runs are in the warehouse.
+
+    They are not always the rows of the run that asks: a load completes what killed runs left.
+    """
+    with transaction(engine) as session:
+        session.execute(
+            update(SyncRun)
+            .where(
+                SyncRun.run_id.in_(run_ids),
+                SyncRun.loaded_at.is_(None),
+                # What failed to be read has brought nothing.
+                SyncRun.rows.is_not(None),
+            )
+            .values(loaded_at=at(now))
+        )
+
+
+def record_built(engine: Engine, *, loaded_before: datetime, now: datetime | None = None) -> None:
+    """Note that the models contain what was loaded before the build began.
+
+    Args:
+        engine: the database.
+        loaded_before: when the build began; the caller has held the writer's lock since.
+        now: the present.
+    """
+    with transaction(engine) as session:
+        session.execute(
+            update(SyncRun)
+            .where(SyncRun.loaded_at <= loaded_before, SyncRun.built_at.is_(None))
+            .values(built_at=at(now))
+        )
+
+
+def record_published(engine: Engine, *, now: datetime | None = None) -> list[SyncRun]:
+    """Everything built can be seen now: end those syncs as ok; their accounts are fresh.
+
+    Returns:
+        The syncs whose numbers can be seen from now on, by account id; also those of earlier
+        runs that were ended before their rows were published.
+    """
+    instant = at(now)
+    query = (
+        select(SyncRun)
+        .where(SyncRun.built_at.is_not(None), SyncRun.published_at.is_(None))
+        .order_by(SyncRun.account_id, SyncRun.started_at)
+    )
+    with transaction(engine) as session:
+        account_ids = {run.account_id for run in session.scalars(query)}
+        accounts = locked_accounts(session, sorted(account_ids))
+        runs = [
+            run
+            for run in session.scalars(query.execution_options(populate_existing=True))
+            if run.account_id in accounts
+        ]
+        open_runs = [run for run in runs if run.finished_at is None]
+        end(session, accounts, open_runs, SyncOutcome.OK, None, instant)
+        for run in runs:
+            run.published_at = instant
+            seen(accounts[run.account_id], instant)
+        return runs
 
 
 def record_outcome(
@@ -160,8 +224,8 @@ def record_outcome(
         run_id: the run that took the account.
         account_id: the account.
         outcome: how it ended.
-        rows: rows landed; None leaves what `record_reading` noted.
-        requests: calls to Stripe; likewise.
+        rows: rows landed; None leaves what `record_readings` noted.
+        requests: calls to Stripe that have not been noted yet; they add up.
         error: one line for people; no secrets.
         now: the present.
 
@@ -177,27 +241,13 @@ def record_outcome(
         run = session.get(SyncRun, (run_id, account_id))
         if run is None or run.finished_at is not None:
             return False
-        _note_reading(run, rows, requests)
-        _end(session, account, run, outcome, error, instant)
+        run.rows = run.rows if rows is None else rows
+        if requests is not None:
+            run.requests = (run.requests or 0) + requests
+        end(session, {account_id: account}, [run], outcome, error, instant)
+        if run.outcome is SyncOutcome.OK:
+            seen(account, instant)
         return True
-
-
-def record_reading(
-    engine: Engine, run_id: str, account_id: str, *, rows: int, requests: int
-) -> None:
-    """Note what reading Stripe brought and cost, while the sync goes on.
-
-    Args:
-        engine: the database.
-        run_id: the run that took the account.
-        account_id: the account.
-        rows: rows landed.
-        requests: calls to Stripe.
-    """
-    with transaction(engine) as session:
-        run = session.get(SyncRun, (run_id, account_id))
-        if run is not None and run.finished_at is None:
-            _note_reading(run, rows, requests)
 
 
 def free_dead_syncs(engine: Engine, *, now: datetime | None = None) -> list[str]:
@@ -208,8 +258,8 @@ def free_dead_syncs(engine: Engine, *, now: datetime | None = None) -> list[str]
     """
     instant = at(now)
     with transaction(engine) as session:
-        dead = [run for run in _unfinished(session) if _is_dead(run, instant)]
-        return _free(session, dead, _DIED, instant)
+        dead = [run for run in unfinished(session) if is_dead_sync(run, instant)]
+        return free(session, dead, DIED, instant)
 
 
 def free_runs(
@@ -231,191 +281,116 @@ def free_runs(
         The account ids freed.
     """
     with transaction(engine) as session:
-        over = [run for run in _unfinished(session) if run.run_id in run_ids]
-        return _free(session, over, error or _DIED, at(now))
+        over = [run for run in unfinished(session) if run.run_id in run_ids]
+        return free(session, over, error or DIED, at(now))
 
 
-def unfinished_syncs(engine: Engine) -> list[SyncRun]:
-    """What is being synced now, oldest first."""
+def mark_shown(engine: Engine, account_ids: Collection[str], *, at: datetime | None) -> None:
+    """Note when the orchestrator last wrote an event about accounts; None = write the next one."""
     with transaction(engine) as session:
-        return list(_unfinished(session))
+        session.execute(
+            update(Account).where(Account.account_id.in_(account_ids)).values(shown_at=at)
+        )
 
 
-def syncs_of_run(engine: Engine, run_id: str) -> list[SyncRun]:
-    """Each account's part of one run, by account id; unfinished ones have no `outcome`."""
-    with transaction(engine) as session:
-        query = select(SyncRun).where(SyncRun.run_id == run_id).order_by(SyncRun.account_id)
-        return list(session.scalars(query))
+@dataclass
+class _Taking:
+    """One `begin_sync`: what it read beforehand about all the accounts that it wants."""
 
+    session: Session
+    run_id: str
+    kind: RequestKind
+    claim_id: str | None
+    now: datetime
+    accounts: dict[str, Account]
+    holders: dict[str, SyncRun] = field(default_factory=dict)
+    own: dict[str, SyncRun] = field(default_factory=dict)
+    requests: dict[str, list[SyncRequest]] = field(default_factory=lambda: defaultdict(list))
 
-def sync_history(engine: Engine, account_id: str, *, limit: int = 20) -> list[SyncRun]:
-    """The last syncs of one account, newest first.
+    @classmethod
+    def of(
+        cls,
+        session: Session,
+        accounts: dict[str, Account],
+        run_id: str,
+        kind: RequestKind,
+        claim_id: str | None,
+        now: datetime,
+    ) -> "_Taking":
+        taking = cls(session, run_id, kind, claim_id, now, accounts)
+        for run in session.scalars(
+            select(SyncRun).where(
+                SyncRun.account_id.in_(accounts),
+                SyncRun.finished_at.is_(None) | (SyncRun.run_id == run_id),
+            )
+        ):
+            if run.finished_at is None:
+                taking.holders[run.account_id] = run
+            if run.run_id == run_id:
+                taking.own[run.account_id] = run
+        taking.read_requests()
+        return taking
 
-    Raises:
-        UnknownAccountError: no such account.
-    """
-    with transaction(engine) as session:
-        account_row(session, account_id)
+    def read_requests(self) -> None:
         query = (
-            select(SyncRun)
-            .where(SyncRun.account_id == account_id)
-            .order_by(SyncRun.started_at.desc())
-            .limit(limit)
+            select(SyncRequest)
+            .where(
+                SyncRequest.account_id.in_(self.accounts),
+                SyncRequest.status.in_((RequestStatus.QUEUED, RequestStatus.CLAIMED)),
+            )
+            .with_for_update()
         )
-        return list(session.scalars(query))
+        self.requests.clear()
+        for request in self.session.scalars(query):
+            self.requests[request.account_id].append(request)
 
+    def take(self, account: Account) -> str | None:
+        """Take one account; returns why not, or None."""
+        try:
+            require_connected(account)
+        except AccountStateError as error:
+            return str(error)
+        holder = self.holders.get(account.account_id)
+        if holder is not None and holder.run_id != self.run_id:
+            if not is_dead_sync(holder, self.now):
+                since = f"{holder.started_at:%H:%M:%S} UTC"
+                return f"the run {holder.run_id} is syncing it since {since}"
+            end(self.session, self.accounts, [holder], SyncOutcome.FAILED, DIED, self.now)
+            self.session.flush()  # its row must be finished before the next one may begin
+            # What the dead one was serving waits again, and is served now.
+            self.read_requests()
+        served = [
+            request
+            for request in self.requests[account.account_id]
+            if self.kind in ALONE or request.kind not in ALONE
+        ]
+        in_claim = any(request.claim_id == self.claim_id for request in served)
+        if self.claim_id is not None and holder is None and not in_claim:
+            return "its request was served by another run"
+        self._open_run(account)
+        for request in served:
+            request.status, request.run_id = RequestStatus.RUNNING, self.run_id
+            request.started_at = self.now
+        account.last_attempt_at = self.now
+        return None
 
-def _take(
-    session: Session,
-    account: Account,
-    run_id: str,
-    kind: RequestKind,
-    claim_id: str | None,
-    now: datetime,
-) -> str | None:
-    """Take one locked account; returns why not, or None."""
-    try:
-        require_connected(account)
-    except AccountStateError as error:
-        return str(error)
-    holder = session.scalar(
-        select(SyncRun).where(
-            SyncRun.account_id == account.account_id, SyncRun.finished_at.is_(None)
-        )
-    )
-    if holder is not None and holder.run_id != run_id:
-        if not _is_dead(holder, now):
-            return f"the run {holder.run_id} is syncing it since {holder.started_at:%H:%M:%S} UTC"
-        _end(session, account, holder, SyncOutcome.FAILED, _DIED, now)
-        session.flush()  # its row must be finished before the next one may begin
-    requests = _servable(session, account, kind)
-    if claim_id is not None and holder is None and not any(
-        request.claim_id == claim_id for request in requests
-    ):  # fmt: skip
-        return "its request was served by another run"
-    _open_run(session, account, run_id, kind, now)
-    for request in requests:
-        request.status, request.run_id, request.started_at = RequestStatus.RUNNING, run_id, now
-    account.last_attempt_at = now
-    session.flush()
-    return None
+    def give_back(self, account_ids: Collection[str]) -> None:
+        """What the claim asked of accounts that it did not get waits for its turn again."""
+        if self.claim_id is None:
+            return
+        requests = [
+            request
+            for account_id in account_ids
+            for request in self.requests[account_id]
+            if request.claim_id == self.claim_id and request.status is RequestStatus.CLAIMED
+        ]
+        requeue(self.session, requests, not_before=self.now)
 
-
-def _give_back(session: Session, account_id: str, claim_id: str | None, now: datetime) -> None:
-    """What this claim asked of an account that it did not get waits for its turn again."""
-    if claim_id is None:
-        return
-    query = (
-        select(SyncRequest)
-        .where(
-            SyncRequest.account_id == account_id,
-            SyncRequest.claim_id == claim_id,
-            SyncRequest.status == RequestStatus.CLAIMED,
-        )
-        .with_for_update()
-    )
-    requeue(session, session.scalars(query).all(), not_before=now)
-
-
-def _open_run(
-    session: Session, account: Account, run_id: str, kind: RequestKind, now: datetime
-) -> None:
-    run = session.get(SyncRun, (run_id, account.account_id))
-    if run is None:
-        run = SyncRun(run_id=run_id, account_id=account.account_id)
-        session.add(run)
-    run.kind, run.owner, run.started_at = kind, this_process(), now
-    run.finished_at = run.outcome = run.error = None
-
-
-def _note_reading(run: SyncRun, rows: int | None, requests: int | None) -> None:
-    if rows is not None:
-        run.rows = rows
-    if requests is not None:
-        run.requests = requests
-
-
-def _servable(session: Session, account: Account, kind: RequestKind) -> Sequence[SyncRequest]:
-    query = (
-        select(SyncRequest)
-        .where(
-            SyncRequest.account_id == account.account_id,
-            SyncRequest.status.in_((RequestStatus.QUEUED, RequestStatus.CLAIMED)),
-        )
-        .with_for_update()
-    )
-    if kind not in ALONE:
-        query = query.where(SyncRequest.kind.not_in(ALONE))
-    return session.scalars(query).all()
-
-
-_DIED = "The process that synced it ended without a word (killed, or the machine went down)."
-
-
-def _end(
-    session: Session,
-    account: Account,
-    run: SyncRun,
-    outcome: SyncOutcome,
-    error: str | None,
-    now: datetime,
-) -> None:
-    run.finished_at, run.outcome, run.error = now, outcome, error
-    if outcome is SyncOutcome.REVOKED and account.connected_at > run.started_at:
-        # What was withdrawn is the former access; it has been connected again meanwhile.
-        outcome = run.outcome = SyncOutcome.FAILED
-    account.last_error = error
-    if outcome is SyncOutcome.OK:
-        account.last_success_at = now
-        account.consecutive_failures = 0
-        account.first_import_finished_at = account.first_import_finished_at or now
-    else:
-        account.consecutive_failures += 1
-    served = session.scalars(
-        select(SyncRequest)
-        .where(
-            SyncRequest.account_id == account.account_id,
-            SyncRequest.run_id == run.run_id,
-            SyncRequest.status == RequestStatus.RUNNING,
-        )
-        .with_for_update()
-    ).all()
-    for request in served:
-        _end_request(session, request, outcome, error, now)
-    if outcome is SyncOutcome.REVOKED:
-        mark_revoked(session, account, error or "Stripe withdrew the access.", now=now)
-
-
-def _end_request(
-    session: Session,
-    request: SyncRequest,
-    outcome: SyncOutcome,
-    error: str | None,
-    now: datetime,
-) -> None:
-    request.error = error
-    if outcome is SyncOutcome.FAILED and request.kind in ALONE:
-        requeue(session, [request], not_before=now + retry_wait(request.attempt))
-        return
-    request.finished_at = now
-    request.status = RequestStatus.DONE if outcome is SyncOutcome.OK else RequestStatus.FAILED
-
-
-def _unfinished(session: Session) -> Sequence[SyncRun]:
-    query = select(SyncRun).where(SyncRun.finished_at.is_(None)).order_by(SyncRun.started_at)
-    return session.scalars(query).all()
-
-
-def _is_dead(run: SyncRun, now: datetime) -> bool:
-    return is_dead(run.owner) or now - run.started_at > MAX_SYNC_AGE
-
-
-def _free(session: Session, runs: Sequence[SyncRun], error: str, now: datetime) -> list[str]:
-    freed = []
-    for run in sorted(runs, key=lambda run: run.account_id):
-        account = account_row(session, run.account_id, lock=True)
-        session.refresh(run)
-        if run.finished_at is None:
-            _end(session, account, run, SyncOutcome.FAILED, error, now)
-            freed.append(run.account_id)
-    return freed
+    def _open_run(self, account: Account) -> None:
+        run = self.own.get(account.account_id)
+        if run is None:
+            run = SyncRun(run_id=self.run_id, account_id=account.account_id)
+            self.session.add(run)
+        run.kind, run.owner, run.started_at = self.kind, this_process(), self.now
+        run.finished_at = run.outcome = run.error = None
+        run.loaded_at = run.built_at = run.published_at = None

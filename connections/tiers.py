@@ -24,22 +24,29 @@ class Tier:
         cadence: time between two scheduled syncs; None = no schedule, manual syncs only.
         manual_quota_per_day: manual sync requests accepted per day of the account; None = no limit.
         priority: the smaller, the earlier when work queues up.
+        freshness_limit: an account whose last success is older is late: the cadence and half a
+            cadence, so that one sync that failed is enough to be told; at most an hour more.
+            None = never late.
     """
 
     name: str
     cadence: timedelta | None
     manual_quota_per_day: int | None
     priority: int
+    freshness_limit: timedelta | None
 
+
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 TIERS: Mapping[str, Tier] = MappingProxyType(
     {
         tier.name: tier
         for tier in (
-            Tier("free", cadence=None, manual_quota_per_day=3, priority=40),
-            Tier("pro", cadence=timedelta(hours=3), manual_quota_per_day=None, priority=30),
-            Tier("scale", cadence=timedelta(minutes=30), manual_quota_per_day=None, priority=20),
-            Tier("agency", cadence=timedelta(minutes=30), manual_quota_per_day=None, priority=10),
+            # name, cadence, manual syncs a day, priority, late after
+            Tier("free", None, 3, 40, None),
+            Tier("pro", 3 * _HOUR, None, 30, 4 * _HOUR),
+            Tier("scale", 30 * _MINUTE, None, 20, 45 * _MINUTE),
+            Tier("agency", 30 * _MINUTE, None, 10, 45 * _MINUTE),
         )
     }
 )

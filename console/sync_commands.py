@@ -14,7 +14,7 @@ from connections.models import Account, RequestKind, SyncOutcome
 from connections.postgres import open_database, open_postgres
 from connections.requests import Claim, claim_requests, request_sync
 from connections.settings import Settings
-from connections.syncs import syncs_of_run
+from connections.sync_reports import syncs_of_run
 from connections.tiers import get_tier
 from console.jobs import HereResult, sync_here
 from console.output import err

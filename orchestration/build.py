@@ -5,17 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetKey, AssetsDefinition, Definitions, with_source_code_references
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    Definitions,
+    in_process_executor,
+    with_source_code_references,
+)
 
 from connections.settings import Settings
+from orchestration.account_checks import build_account_checks
+from orchestration.account_events import ACCOUNT_SYNC
 from orchestration.dbt_assets import build_dbt_assets
 from orchestration.extract import payment_history
 from orchestration.jobs import sync_job
-from orchestration.published import ACCOUNT_SYNC, build_published
+from orchestration.published import build_published
 from orchestration.raw import raw_stripe
 from orchestration.resources import Accounts, Warehouse
 from orchestration.schedules import build_schedules
-from orchestration.sensors import build_ended_run_sensors, sync_requests
+from orchestration.sensors import build_ended_run_sensors, health, sync_requests
 
 MARTS_GROUP = "marts"
 
@@ -38,9 +46,13 @@ def build_definitions(home: Path | None = None, **resources: Any) -> Definitions
             dbt_models,
             ACCOUNT_SYNC,
         ],
+        asset_checks=build_account_checks(),
         jobs=[sync_job],
+        # Also for what is materialised from an asset's page: a process per step would start
+        # Python, dlt and dbt again and again.
+        executor=in_process_executor,
         schedules=build_schedules(),
-        sensors=[sync_requests, *build_ended_run_sensors()],
+        sensors=[sync_requests, health, *build_ended_run_sensors()],
         resources={"accounts": Accounts(), "warehouse": Warehouse(), **resources},
     )
 

@@ -5,6 +5,7 @@ What dbt's nodes are called and how they look in the UI is said here; how dbt is
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
+from connections.syncs import record_built
 from orchestration.dbt_manifest import DBT_PROJECT_DIR, load_manifest_json, prepared_target
 from orchestration.dbt_runner import DbtBuildFailed
-from orchestration.resources import Warehouse
+from orchestration.resources import Accounts, Warehouse
 from orchestration.warehouse_lock import WAREHOUSE_POOL
 
 
@@ -65,17 +67,19 @@ def build_dbt_assets(home: Path, project_dir: Path = DBT_PROJECT_DIR) -> AssetsD
         pool=WAREHOUSE_POOL,
     )
     def dbt_models(
-        context: AssetExecutionContext, warehouse: Warehouse
+        context: AssetExecutionContext, accounts: Accounts, warehouse: Warehouse
     ) -> Iterator[Output[None] | AssetCheckResult]:
         """Build every model and run every test in one dbt invocation."""
         finished: list[dict[str, Any]] = []
         failure: DbtBuildFailed | None = None
         report = warehouse.report(context.run_id)
         with (
+            accounts.engine() as engine,
             report.phase("dbt"),
             warehouse.scratch(context.run_id) as scratch,
             warehouse.locked(context.log.info),
         ):
+            began = datetime.now(UTC)
             try:
                 for event in warehouse.dbt_build().events(warehouse.file, scratch):
                     if event["info"]["level"] in {"warn", "error"}:
@@ -83,6 +87,8 @@ def build_dbt_assets(home: Path, project_dir: Path = DBT_PROJECT_DIR) -> AssetsD
                     finished.append(event)
             except DbtBuildFailed as error:
                 failure = error
+            else:
+                record_built(engine, loaded_before=began)
             rows = count_rows(warehouse.file)
         for event in finished:
             message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})

@@ -25,14 +25,20 @@ from connections.accounts import connected_accounts, get_account
 from connections.errors import DashtrayError
 from connections.models import Account, RequestKind, SyncOutcome
 from connections.settings import Settings
-from connections.syncs import begin_sync, record_outcome, record_reading
+from connections.syncs import (
+    Reading,
+    begin_sync,
+    record_handed_over,
+    record_outcome,
+    record_readings,
+)
 from connections.tokens import AccessProvider, AccessRevokedError, AccountAccess
 from connections.vault import open_vault
 from orchestration.partitions import FIRST_IMPORT_DAYS, HISTORY_DAYS
 from orchestration.resources import Accounts, Warehouse
 
 if TYPE_CHECKING:
-    from dlt_sources.stripe import AccountOutcome, AccountTask
+    from dlt_sources.stripe import AccountTask, Extraction
 
 EXTRACT_KEY = ["stripe", "payment_history"]
 
@@ -40,6 +46,7 @@ EXTRACT_KEY = ["stripe", "payment_history"]
 #: partitions of the last step's asset for those of every asset of the run; if that is this
 #: one, it announces each of some sixty assets once per day, 5,400 events for a first import.
 EXTRACT_STEP = "extract"
+LOAD_STEP = "load"
 
 
 class SyncConfig(Config):
@@ -103,10 +110,16 @@ def payment_history(
         extraction = extract_accounts(
             tasks, work_dir=warehouse.packages, run_id=context.run_id, on_progress=on_progress
         )
-        for outcome in extraction.outcomes.values():
-            if outcome.status != "ok":
-                failures[outcome.account_id] = outcome.error or outcome.status
-            _record(engine, context.run_id, outcome)
+        _record(engine, context.run_id, extraction)
+        failures |= {
+            outcome.account_id: outcome.error or outcome.status
+            for outcome in extraction.outcomes.values()
+            if outcome.status != "ok"
+        }
+        if LOAD_STEP not in context.job_def.graph.node_dict:
+            # Materialised alone, as Dagster does for a backfill begun at the asset: what comes
+            # after it is another run, and that one says when the numbers can be seen.
+            record_handed_over(engine, context.run_id)
     for account_id, error in failures.items():
         context.log.error(f"{account_id}: {error}")
     metadata: dict[str, Any] = {
@@ -126,20 +139,24 @@ def payment_history(
     return MaterializeResult(metadata=metadata)
 
 
-def _record(engine: Engine, run_id: str, outcome: "AccountOutcome") -> None:
+def _record(engine: Engine, run_id: str, extraction: "Extraction") -> None:
     """Note what reading brought; an account that failed is at its end."""
-    if outcome.status == "ok":
-        rows = sum(outcome.rows.values())
-        record_reading(engine, run_id, outcome.account_id, rows=rows, requests=outcome.requests)
-        return
-    record_outcome(
-        engine,
-        run_id,
-        outcome.account_id,
-        SyncOutcome(outcome.status),
-        requests=outcome.requests,
-        error=outcome.error,
-    )
+    readings = {
+        outcome.account_id: Reading(sum(outcome.rows.values()), outcome.requests)
+        for outcome in extraction.outcomes.values()
+        if outcome.status == "ok"
+    }
+    record_readings(engine, run_id, readings)
+    for outcome in extraction.outcomes.values():
+        if outcome.status != "ok":
+            record_outcome(
+                engine,
+                run_id,
+                outcome.account_id,
+                SyncOutcome(outcome.status),
+                requests=outcome.requests,
+                error=outcome.error,
+            )
 
 
 def _tasks(

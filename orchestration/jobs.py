@@ -12,11 +12,18 @@ from typing import Any
 from dagster import AssetSelection, PartitionKeyRange, define_asset_job, in_process_executor
 
 from connections.models import RequestKind
+from orchestration.account_events import ACCOUNT_SYNC
 from orchestration.extract import EXTRACT_STEP
 from orchestration.partitions import first_import_range, today
-from orchestration.published import ACCOUNT_SYNC
 
 SYNC_JOB_NAME = "sync"
+
+BULK_KINDS = {RequestKind.FIRST_IMPORT, RequestKind.REIMPORT}
+
+#: A run that serves sync requests names their claim here; one that reads all of the history
+#: window is told apart here, so that it leaves slots to the others (`dagster.yaml`).
+CLAIM_TAG = "dashtray/claim"
+BULK_TAG = "dashtray/bulk"
 
 #: Dagster's names for "this run covers these partitions".
 _RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -63,4 +70,5 @@ def sync_run_tags(kind: RequestKind, priority: int = 0) -> dict[str, str]:
         # Dagster's queue starts larger numbers earlier.
         "dagster/priority": str(-priority),
         "dashtray/kind": kind.value,
+        **({BULK_TAG: "true"} if kind in BULK_KINDS else {}),
     }

@@ -3,7 +3,6 @@
 from dagster import (
     AssetExecutionContext,
     AssetKey,
-    AssetMaterialization,
     AssetsDefinition,
     AssetSpec,
     MaterializeResult,
@@ -14,20 +13,11 @@ from dagster import (
     multi_asset,
 )
 
-from connections.models import SyncOutcome
-from connections.syncs import record_outcome, syncs_of_run
-from orchestration.partitions import ACCOUNTS
+from connections.syncs import record_published
+from orchestration.account_events import show_accounts
 from orchestration.publish import PublishedTable, publish_marts
 from orchestration.resources import Accounts, Warehouse
 from orchestration.warehouse_lock import WAREHOUSE_POOL
-
-ACCOUNT_SYNC = AssetSpec(
-    key="account_sync",
-    partitions_def=ACCOUNTS,
-    group_name="health",
-    kinds={"stripe"},
-    description="One partition per connected account: its last successful sync.",
-)
 
 
 def build_published(mart_keys: list[AssetKey]) -> AssetsDefinition:
@@ -62,34 +52,22 @@ def build_published(mart_keys: list[AssetKey]) -> AssetsDefinition:
     ) -> MaterializeResult[None]:
         """Publish the marts, then mark the accounts as fresh."""
         report = warehouse.report(context.run_id)
-        with report.phase("publish"), warehouse.locked(context.log.info):
-            tables = publish_marts(warehouse.file, warehouse.published, context.run_id)
-        _mark_accounts(context, accounts)
+        with accounts.engine() as engine:
+            with report.phase("publish"), warehouse.locked(context.log.info):
+                tables = publish_marts(warehouse.file, warehouse.published, context.run_id)
+                # Only now, and before anybody else may build: an account is fresh when its
+                # numbers can be seen.
+                fresh = record_published(engine)
+            show_accounts(context, engine, fresh)
         return MaterializeResult(
             metadata={
+                "accounts": len(fresh),
                 "file": MetadataValue.path(str(warehouse.published / "marts.duckdb")),
                 "tables": _as_table(tables),
             }
         )
 
     return published_marts
-
-
-def _mark_accounts(context: AssetExecutionContext, accounts: Accounts) -> None:
-    """Record success only now: an account is fresh when its numbers can be seen."""
-    with accounts.engine() as engine:
-        for sync in syncs_of_run(engine, context.run_id):
-            if sync.outcome is not None:
-                continue
-            record_outcome(engine, context.run_id, sync.account_id, SyncOutcome.OK)
-            context.instance.add_dynamic_partitions(ACCOUNTS.name or "", [sync.account_id])
-            context.log_event(
-                AssetMaterialization(
-                    asset_key=ACCOUNT_SYNC.key,
-                    partition=sync.account_id,
-                    metadata={"kind": str(sync.kind), "began": sync.started_at.isoformat()},
-                )
-            )
 
 
 def _as_table(tables: list[PublishedTable]) -> MetadataValue:

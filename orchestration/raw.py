@@ -13,9 +13,11 @@ from dagster import (
     multi_asset,
 )
 
-from connections.syncs import syncs_of_run
+from connections.sync_reports import syncs_of_run
+from connections.syncs import record_loaded
 from dlt_sources.stripe.streams import DATASET, STREAMS, SYNCS_TABLE
-from orchestration.extract import EXTRACT_KEY
+from orchestration.extract import EXTRACT_KEY, LOAD_STEP
+from orchestration.naming import named
 from orchestration.resources import Accounts, Warehouse
 from orchestration.warehouse_lock import WAREHOUSE_POOL
 
@@ -51,7 +53,7 @@ def _specs() -> list[AssetSpec]:
 
 
 @multi_asset(
-    name="load",
+    name=LOAD_STEP,
     specs=_specs(),
     check_specs=[
         AssetCheckSpec(
@@ -69,8 +71,11 @@ def raw_stripe(
     from dlt_sources.stripe import load_extraction
 
     report = warehouse.report(context.run_id)
-    with report.phase("load"), warehouse.locked(context.log.info):
-        loaded = load_extraction(warehouse.packages, warehouse=warehouse.file)
+    with accounts.engine() as engine:
+        with report.phase("load"), warehouse.locked(context.log.info):
+            loaded = load_extraction(warehouse.packages, warehouse=warehouse.file)
+            record_loaded(engine, {context.run_id, *loaded.runs})
+        syncs = syncs_of_run(engine, context.run_id)
     if loaded.runs and set(loaded.runs) != {context.run_id}:
         context.log.info(f"Loaded what these runs had left: {', '.join(loaded.runs)}")
     rows = {**loaded.rows, LOADS_TABLE: len(loaded.load_ids)}
@@ -78,16 +83,19 @@ def raw_stripe(
         yield MaterializeResult(
             asset_key=spec.key, metadata={"rows_loaded": rows.get(spec.key.path[-1], 0)}
         )
-    with accounts.engine() as engine:
-        failed = {
-            sync.account_id: sync.error or str(sync.outcome)
-            for sync in syncs_of_run(engine, context.run_id)
-            if sync.outcome is not None
-        }
+    failed = {
+        sync.account_id: sync.error or str(sync.outcome)
+        for sync in syncs
+        if sync.outcome is not None
+    }
     yield AssetCheckResult(
         check_name=FAILURES_CHECK,
         asset_key=SYNCS_KEY,
         passed=not failed,
-        severity=AssetCheckSeverity.WARN,
-        metadata=failed,
+        # One account's trouble is its own; when most fail, the trouble is here or at Stripe.
+        severity=(
+            AssetCheckSeverity.ERROR if 2 * len(failed) > len(syncs) else AssetCheckSeverity.WARN
+        ),
+        description=f"{len(failed)} of {len(syncs)} accounts could not be read.",
+        metadata=named(failed),
     )

@@ -1,22 +1,32 @@
-"""One schedule per tier that has a cadence: a tick is one run over the accounts due."""
+"""One schedule per tier that has a cadence: a tick is one run over the accounts due.
+
+Of ticks that were missed while the service was down, Dagster evaluates the last one only.
+"""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from dagster import (
+    DagsterInstance,
+    DagsterRun,
     DefaultScheduleStatus,
     RunRequest,
+    RunsFilter,
     ScheduleDefinition,
     ScheduleEvaluationContext,
     SkipReason,
     schedule,
 )
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from connections.due import due_accounts
 from connections.models import RequestKind
-from connections.syncs import due_accounts
 from connections.tiers import Tier, scheduled_tiers
 from orchestration.jobs import sync_job, sync_run_config, sync_run_tags
 from orchestration.resources import Accounts
+
+#: The run of a tick carries its tier in this tag.
+TIER_TAG = "dashtray/tier"
 
 
 def cron_of(cadence: timedelta) -> str:
@@ -55,14 +65,28 @@ def _schedule_of(tier: Tier) -> ScheduleDefinition:
         description=f"Syncs the accounts of the {tier.name} tier, every {tier.cadence}.",
     )
     def tick(context: ScheduleEvaluationContext, accounts: Accounts) -> RunRequest | SkipReason:
+        if former := _unfinished_tick(context.instance, tier.name):
+            return SkipReason(
+                f"The former tick of the {tier.name} tier still goes on: run {former.run_id}, "
+                f"{former.status.value}. What it leaves undone is due at the next tick."
+            )
+        # By the tick's own time: one that comes late counts for the slot it was meant for.
+        slot = context.scheduled_execution_time
         with accounts.engine() as engine:
-            due = due_accounts(engine, tier.name)
+            due = due_accounts(engine, tier.name, now=slot)
         if not due:
             return SkipReason(f"No account of the {tier.name} tier is due.")
         return RunRequest(
-            run_key=f"{tier.name}-{context.scheduled_execution_time:%Y%m%dT%H%M}",
+            run_key=f"{tier.name}-{slot.astimezone(UTC):%Y%m%dT%H%M}",
             run_config=sync_run_config([account.account_id for account in due], RequestKind.TICK),
-            tags={**sync_run_tags(RequestKind.TICK, tier.priority), "dashtray/tier": tier.name},
+            tags={**sync_run_tags(RequestKind.TICK, tier.priority), TIER_TAG: tier.name},
         )
 
     return tick
+
+
+def _unfinished_tick(instance: DagsterInstance, tier: str) -> DagsterRun | None:
+    runs = instance.get_runs(
+        RunsFilter(tags={TIER_TAG: tier}, statuses=NOT_FINISHED_STATUSES), limit=1
+    )
+    return runs[0] if runs else None

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 
 from connections.accounts import get_account
 from connections.credentials import read_token, store_token
+from connections.due import due_accounts
 from connections.models import (
     AccountStatus,
     Credential,
@@ -23,16 +24,9 @@ from connections.models import (
 from connections.requests import claim_requests, recent_requests, request_sync
 from connections.rows import transaction
 from connections.secret import Secret
-from connections.syncs import (
-    MAX_SYNC_AGE,
-    begin_sync,
-    due_accounts,
-    free_dead_syncs,
-    free_runs,
-    record_outcome,
-    sync_history,
-    unfinished_syncs,
-)
+from connections.sync_endings import MAX_SYNC_AGE
+from connections.sync_reports import sync_history, unfinished_syncs
+from connections.syncs import begin_sync, free_dead_syncs, free_runs, record_outcome
 from connections.tiers import TIERS
 from connections.timing import is_due, slot_start
 from connections.vault import Vault
