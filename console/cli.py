@@ -28,6 +28,9 @@ keys = typer.Typer(
 )
 app.add_typer(keys, name="keys")
 
+alerts_app = typer.Typer(help="What is wrong, and who is told.", no_args_is_help=True)
+app.add_typer(alerts_app, name="alerts")
+
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 AccountArgument = Annotated[str, typer.Argument(help="Account id, acct_…", metavar="ACCT")]
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
@@ -177,6 +180,24 @@ def doctor(form: FormatOption = Format.table) -> None:
     show_rows(findings, ("check", "state", "detail"), form)
     if any(finding["state"] == "fail" for finding in findings):
         raise typer.Exit(1)
+
+
+@alerts_app.command("list")
+def alerts_list(form: FormatOption = Format.table) -> None:
+    """List what is wrong now, as the service saw it last."""
+    from console import alert_commands
+
+    rows = alert_commands.list_open()
+    show_rows(rows, ("began_at", "told_at", "topic", "detail"), form, empty="Nothing is wrong.")
+
+
+@alerts_app.command("test")
+def alerts_test() -> None:
+    """Send a message to DASHTRAY_ALERT_URL, to see that it arrives."""
+    from console import alert_commands
+
+    alert_commands.send_test()
+    out.print("Sent. If nothing arrives, look at the receiving service.")
 
 
 @app.command()
