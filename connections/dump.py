@@ -17,7 +17,8 @@ from connections.migrations import current_revision, remake
 from connections.models import SCHEMA, Base, Credential, RequestStatus, SyncRequest
 from connections.request_queue import requeue
 from connections.rows import at, transaction
-from connections.syncs import free_runs, unfinished_syncs
+from connections.sync_reports import unfinished_syncs
+from connections.syncs import free_runs
 
 _COPY_OUT = sql.SQL("COPY {table} ({columns}) TO STDOUT (FORMAT text, ENCODING 'UTF8')")
 _COPY_IN = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT text, ENCODING 'UTF8')")

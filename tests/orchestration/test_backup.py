@@ -23,7 +23,8 @@ from connections.requests import request_sync
 from connections.rows import transaction
 from connections.service_lock import ServiceRunsError, hold_service_lock
 from connections.settings import Settings
-from connections.syncs import begin_sync, unfinished_syncs
+from connections.sync_reports import unfinished_syncs
+from connections.syncs import begin_sync
 from orchestration.backup import BackupRefused, backups_in, take_backup
 from orchestration.backup_file import BackupUnusable
 from orchestration.restore import RestoreRefused, restore_backup
