@@ -171,6 +171,35 @@ def metrics(
     metric_commands.show(account, _day(from_), _day(to), grain, form)
 
 
+rates_app = typer.Typer(help="Exchange rates for a reporting currency.", no_args_is_help=True)
+app.add_typer(rates_app, name="rates")
+
+
+@rates_app.command("import")
+def import_rates(
+    file: Annotated[
+        Path, typer.Argument(help="CSV with date,from_currency,to_currency,rate.", metavar="FILE")
+    ],
+) -> None:
+    """Check a file of dated rates and keep them; the same day and pair is replaced."""
+    from connections.settings import Settings
+    from console import exchange_rates
+
+    done = exchange_rates.import_file(Settings.from_environment(), file)
+    out.print(f"{done.added} rates added, {done.replaced} replaced in {done.path}")
+    out.print("The next sync converts with them, if DASHTRAY_REPORTING_CURRENCY is set.")
+
+
+@rates_app.command("list")
+def list_rates(form: FormatOption = Format.table) -> None:
+    """Show which pairs of currencies have rates, and from when to when."""
+    from connections.settings import Settings
+    from console import exchange_rates
+
+    rows = exchange_rates.summary(Settings.from_environment())
+    show_rows(rows, exchange_rates.SUMMARY, form, empty="There are no rates yet.")
+
+
 @app.command()
 def doctor(form: FormatOption = Format.table) -> None:
     """Check the installation: settings, Postgres, key, warehouse, Stripe, disk."""

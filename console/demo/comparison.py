@@ -32,6 +32,10 @@ _NOT_FROM_MRR = frozenset(
         "failed_payments",
         "failed_amount",
         "failed_payments_unrecovered",
+        "recovered_payments",
+        "recovered_amount",
+        "payment_recovery_rate",
+        "hours_to_recovery",
         "gross_revenue",
         "refunds",
         "disputes",
@@ -41,7 +45,15 @@ _NOT_FROM_MRR = frozenset(
 )
 #: These look 30 days back, so they need events of the 30 days before as well.
 _LOOK_BACK = frozenset(
-    {"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr", "customer_churn_rate_30d", "ltv"}
+    {
+        "gross_mrr_churn_rate",
+        "net_mrr_churn_rate",
+        "grr",
+        "nrr",
+        "quick_ratio",
+        "customer_churn_rate_30d",
+        "ltv",
+    }
 )
 _EVENTS_REACH = timedelta(days=30)
 _THIRTY_DAYS = timedelta(days=30)
