@@ -28,15 +28,15 @@ is not in the table is refused, whoever gave it.
         'preset': ['default|stripe_dashboard|profitwell', 'one of default, stripe_dashboard, profitwell'],
         'mrr_discounts': ['forever|all|none', 'one of forever, all, none'],
         'cancel_request_ends_mrr': ['true|false', 'true or false'],
-        'past_due_grace_days': ['unlimited|\d{1,5}', 'a number of days or unlimited'],
+        'past_due_grace_days': ['unlimited|[0-9]{1,5}', 'a number of days or unlimited'],
         'count_keep_as_draft': ['true|false', 'true or false'],
-        'reactivation_window_days': ['unlimited|\d{1,5}', 'a number of days or unlimited'],
-        'ltv_gross_margin': ['0(\.\d{1,6})?|1(\.0{1,6})?', 'a decimal from 0 to 1, such as 0.8'],
+        'reactivation_window_days': ['unlimited|[0-9]{1,5}', 'a number of days or unlimited'],
+        'ltv_gross_margin': ['0([.][0-9]{1,6})?|1([.]0{1,6})?', 'a decimal from 0 to 1, such as 0.8'],
         'reporting_currency': ['([a-z]{3})?', 'a currency of three letters, or empty'],
         'exchange_rates_table': [
-            '([a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*){0,2})?', 'a table, such as operator.rates, or empty'
+            '([a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*){0,2})?', 'a table, such as operator.rates, or empty'
         ],
-        'exchange_rate_max_age_days': ['\d{1,5}', 'a number of days'],
+        'exchange_rate_max_age_days': ['[0-9]{1,5}', 'a number of days'],
     }) %}
 {% endmacro %}
 
@@ -86,7 +86,7 @@ is not in the table is refused, whoever gave it.
     {%- endif -%}
     case {{ interval }}
         {% for name, factor in factors.items() -%}
-        {%- if not modules.re.fullmatch('[1-9]\d{0,5}/[1-9]\d{0,5}', factor | string) -%}
+        {%- if not modules.re.fullmatch('[1-9][0-9]{0,5}/[1-9][0-9]{0,5}', factor | string) -%}
         {{ exceptions.raise_compiler_error(
             "monthly_factors: '" ~ factor ~ "' of " ~ name
             ~ " is unknown; it must be a fraction, such as 365/12"
