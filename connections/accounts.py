@@ -19,6 +19,7 @@ from connections import stripe_api
 from connections.credentials import delete_tokens
 from connections.days import checked_timezone
 from connections.errors import AccountStateError, DashtrayError
+from connections.history import parse_history_days
 from connections.models import Account, AccountStatus, AuthKind
 from connections.request_queue import drop_open_requests, queue_first_import
 from connections.rows import account_row, at, transaction
@@ -89,6 +90,7 @@ def connect_with_api_key_env(
     variable: str,
     *,
     tier: str | None = None,
+    history_days: str | None = None,
     now: datetime | None = None,
 ) -> Connected:
     """Connect the account whose key is in the environment variable named `variable`.
@@ -100,16 +102,21 @@ def connect_with_api_key_env(
         settings: where Stripe is.
         variable: the variable's name.
         tier: "free" when None; an account that is known keeps its own then.
+        history_days: days of payment history, as `parse_history_days` takes them; 90 when None,
+            and likewise.
         now: the present.
 
     Raises:
         UnknownTierError: no such tier.
+        HistoryDaysError: no such number of days.
         MissingApiKeyError: the variable is not set.
         StripeRefusedError: the key is refused or may not read the account.
         StripeUnreachableError: Stripe does not answer.
     """
     if tier is not None:
         get_tier(tier)
+    if history_days is not None:
+        parse_history_days(history_days)
     key = api_key_from_environment(variable)
     try:
         facts = stripe_api.fetch_account(settings.stripe_api_base, stripe_api.bearer_headers(key))
@@ -130,6 +137,7 @@ def connect_with_api_key_env(
             livemode=key.reveal().startswith(("sk_live_", "rk_live_")),
             scope=None,
             tier=tier,
+            history_days=history_days,
             now=at(now),
         )
 
@@ -250,6 +258,7 @@ def store_connection(
     livemode: bool,
     scope: str | None,
     tier: str | None,
+    history_days: str | None,
     now: datetime,
 ) -> Connected:
     """Make the account, or update the one that is there, and queue its first import if needed.
@@ -263,6 +272,7 @@ def store_connection(
         livemode: False for a sandbox.
         scope: permissions granted.
         tier: None = its own, or "free" for a new one.
+        history_days: as `parse_history_days` takes them; None = its own, or 90 for a new one.
         now: the present.
 
     Raises:
@@ -291,6 +301,8 @@ def store_connection(
     for name, value in values.items():
         setattr(account, name, value)
     account.tier = tier or account.tier
+    if history_days is not None:
+        account.history_days = parse_history_days(history_days)
     account.display_name = facts.display_name or account.display_name
     account.default_currency = facts.default_currency or account.default_currency
     account.stripe_timezone = facts.timezone or account.stripe_timezone

@@ -7,6 +7,7 @@ All times are UTC with time zone.
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,9 +24,13 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SCHEMA = "connections"
+
+DEFAULT_HISTORY_DAYS = 90
+"""Days of payment history of an account for which nothing else was asked."""
 
 
 class AccountStatus(StrEnum):
@@ -68,6 +73,8 @@ class RequestKind(StrEnum):
     WEBHOOK = "webhook"
     TICK = "tick"
     REIMPORT = "reimport"
+    VERIFY = "verify"
+    """What changed, and a comparison of Stripe's lists with what is stored."""
 
 
 class RequestStatus(StrEnum):
@@ -133,6 +140,7 @@ class Account(Base):
             "(auth_kind = 'api_key_env') = (api_key_env IS NOT NULL)", name="api_key_env_named"
         ),
         CheckConstraint("consecutive_failures >= 0", name="failures_not_negative"),
+        CheckConstraint("history_days > 0", name="history_days_positive"),
     )
 
     account_id: Mapped[str] = mapped_column(primary_key=True)
@@ -168,6 +176,13 @@ class Account(Base):
     consecutive_failures: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     shown_at: Mapped[datetime | None]
     """When the orchestrator last wrote an event about a good sync of it, which it does seldom."""
+    history_days: Mapped[int | None] = mapped_column(
+        server_default=text("90"), default=DEFAULT_HISTORY_DAYS
+    )
+    """Complete UTC days of payment history that are wanted before the day of the import; None =
+    all there is (`history`)."""
+    transactions_30_days: Mapped[int | None]
+    """Successful payments of the last 30 days, as the last sync saw them (`reads`)."""
 
     @property
     def day_timezone(self) -> str:
@@ -216,6 +231,8 @@ class OAuthState(Base):
     flow: Mapped[AuthKind] = mapped_column(_words(AuthKind, "flow"))
     tier: Mapped[str | None]
     """For a new account; an account that is there keeps its own when None."""
+    history_days: Mapped[str | None]
+    """Likewise, in the words of `history.parse_history_days`."""
     expected_account: Mapped[str | None]
     """On a reconnection, the only account that may come back."""
     created_at: Mapped[datetime]
@@ -322,3 +339,56 @@ class AlertTopic(Base):
 
     topic: Mapped[str] = mapped_column(primary_key=True)
     tried_at: Mapped[datetime]
+
+
+class Verification(Base):
+    """What one sweep found in one stream of one account: Stripe's list beside what was stored.
+
+    Counts are of objects. `compared` = `equal` + `missing` + `gone` + `changed`.
+    """
+
+    __tablename__ = "verifications"
+    __table_args__ = (
+        Index("ix_verifications_account_verified", "account_id", "verified_at"),
+        CheckConstraint("compared = equal + missing + gone + changed", name="counts_add_up"),
+    )
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(
+        ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True
+    )
+    stream: Mapped[str] = mapped_column(primary_key=True)
+    """A stream's name, such as `charges`."""
+    verified_at: Mapped[datetime]
+    """By Stripe's clock: the moment that the comparison is about."""
+    scope: Mapped[int]
+    """Objects that the whole stream holds; `compared` is less where a part was read."""
+    compared: Mapped[int]
+    equal: Mapped[int]
+    missing: Mapped[int]
+    """Stripe lists them and they were not stored."""
+    gone: Mapped[int]
+    """Stored as alive, and Stripe says that they are deleted."""
+    changed: Mapped[int]
+    """Stored with another content than Stripe's."""
+    moving: Mapped[int]
+    """Changed while they were compared: the next sync's business, neither equal nor drift."""
+    unchecked: Mapped[int]
+    """Not in Stripe's list and not asked for one by one, because that would cost too much."""
+    repaired: Mapped[int]
+    """Of the missing, gone and changed, those of which a new reading was landed."""
+    resume_at: Mapped[int | None]
+    """Where the next sweep goes on, unix seconds of `created`; None = the stream was read to its
+    end."""
+    drift: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    """The first of them by name: `id`, `kind` and `fields` (names, never contents)."""
+
+    @property
+    def found(self) -> int:
+        """Objects that differed."""
+        return self.missing + self.gone + self.changed
+
+    @property
+    def remaining(self) -> int:
+        """Objects that differ still."""
+        return self.found - self.repaired

@@ -24,6 +24,7 @@ from connections.errors import (
     StripeRefusedError,
     StripeUnreachableError,
 )
+from connections.history import parse_history_days
 from connections.models import AuthKind, OAuthState
 from connections.rows import account_row, at, transaction
 from connections.settings import OAuthFlow, Settings, is_loopback_host
@@ -114,6 +115,7 @@ def begin_authorisation(
     *,
     redirect_uri: str,
     tier: str | None = None,
+    history_days: str | None = None,
     expected_account: str | None = None,
     now: datetime | None = None,
 ) -> Authorisation:
@@ -125,12 +127,15 @@ def begin_authorisation(
         vault: signs the state.
         redirect_uri: our callback, as registered at Stripe; https, or http to loopback.
         tier: for a new account ("free" when None); a known account keeps its own when None.
+        history_days: days of payment history, as `parse_history_days` takes them; 90 when None,
+            and likewise.
         expected_account: on a reconnection, the only account that may come back.
         now: the present.
 
     Raises:
         SettingsError: the client id or key is missing, or the redirect is not acceptable.
         UnknownTierError: no such tier.
+        HistoryDaysError: no such number of days.
         UnknownAccountError: the account to reconnect is not known.
     """
     if settings.stripe_client_id is None:
@@ -141,6 +146,8 @@ def begin_authorisation(
     _check_redirect(redirect_uri)
     if tier is not None:
         get_tier(tier)
+    if history_days is not None:
+        parse_history_days(history_days)
     instant = at(now)
     token, browser_nonce = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with transaction(engine) as session:
@@ -153,6 +160,7 @@ def begin_authorisation(
                 browser_hash=_hash(browser_nonce),
                 flow=_FLOWS[settings.stripe_oauth],
                 tier=tier,
+                history_days=history_days,
                 expected_account=expected_account,
                 created_at=instant,
                 expires_at=instant + STATE_LIFETIME,
@@ -225,6 +233,7 @@ def finish_authorisation(
             livemode=grant.livemode,
             scope=grant.scope,
             tier=state.tier,
+            history_days=state.history_days,
             now=granted_at,
         )
         if state.flow is AuthKind.APP_OAUTH:

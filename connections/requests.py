@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 
 from connections.days import checked_timezone, day_of, next_day_begins
 from connections.errors import DashtrayError
+from connections.history import most_days
 from connections.models import (
+    DEFAULT_HISTORY_DAYS,
     Account,
     AccountStatus,
     RequestKind,
@@ -67,12 +69,14 @@ class Claim:
             as `manual`.
         account_ids: whom to sync.
         priority: of the most important tier in it; smaller is earlier.
+        history_days: the most days of payment history that one of them wants; None = all.
     """
 
     claim_id: str
     kind: RequestKind
     account_ids: tuple[str, ...]
     priority: int
+    history_days: int | None = DEFAULT_HISTORY_DAYS
 
 
 def request_sync(
@@ -325,22 +329,36 @@ def _waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def _unbegun_claims(session: Session) -> list[Claim]:
     rows = session.execute(
-        select(SyncRequest.claim_id, SyncRequest.kind, SyncRequest.account_id, Account.tier)
+        select(
+            SyncRequest.claim_id,
+            SyncRequest.kind,
+            SyncRequest.account_id,
+            Account.tier,
+            Account.history_days,
+        )
         .join(Account, Account.account_id == SyncRequest.account_id)
         .where(SyncRequest.status == RequestStatus.CLAIMED)
         .order_by(SyncRequest.id)
     ).all()
     kinds: dict[str, RequestKind] = {}
     accounts: dict[str, dict[str, int]] = {}
-    for claim_id, kind, account_id, tier in rows:
+    history: dict[str, list[int | None]] = {}
+    for claim_id, kind, account_id, tier, history_days in rows:
         if claim_id is None:
             continue
         kinds.setdefault(claim_id, RequestKind.MANUAL)
         if kind in ALONE:
             kinds[claim_id] = kind
         accounts.setdefault(claim_id, {})[account_id] = get_tier(tier).priority
+        history.setdefault(claim_id, []).append(history_days)
     claims = [
-        Claim(claim_id, kinds[claim_id], tuple(members), min(members.values()))
+        Claim(
+            claim_id,
+            kinds[claim_id],
+            tuple(members),
+            min(members.values()),
+            most_days(history[claim_id]),
+        )
         for claim_id, members in accounts.items()
     ]
     return sorted(claims, key=lambda claim: claim.priority)

@@ -5,16 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from connections import accounts as book
+from connections.history import (
+    history_days_in_words,
+    parse_history_days,
+    set_history_days,
+)
 from connections.models import Account
 from connections.postgres import open_database
+from connections.reads import Reads, reads_of
 from connections.settings import Settings
 from connections.vault import open_vault
 from console import connecting
 from console.output import err
 
 
-def as_row(account: Account) -> dict[str, Any]:
-    """Return what the command line shows of an account. It holds no credential."""
+def as_row(account: Account, reads: Reads | None = None) -> dict[str, Any]:
+    """Return what the command line shows of an account. It holds no credential.
+
+    Args:
+        account: The account.
+        reads: Its requests to Stripe; None for an account that has just been connected.
+    """
     return {
         "account_id": account.account_id,
         "name": account.display_name,
@@ -26,24 +37,33 @@ def as_row(account: Account) -> dict[str, Any]:
         "last_success": account.last_success_at,
         "failures": account.consecutive_failures,
         "last_error": account.last_error,
+        "history_days": history_days_in_words(account),
+        "reads_this_month": reads.in_month if reads else None,
+        "reads_30_days": reads.in_30_days if reads else None,
+        "reads_allowed": reads.allocation if reads else None,
     }
 
 
 def list_all() -> list[dict[str, Any]]:
     """Return every account as a row."""
     with open_database(Settings.from_environment()) as engine:
-        return [as_row(account) for account in book.list_accounts(engine)]
+        reads = reads_of(engine)
+        return [
+            as_row(account, reads.get(account.account_id)) for account in book.list_accounts(engine)
+        ]
 
 
-def connect_by_key(variable: str, tier: str | None) -> dict[str, Any]:
+def connect_by_key(variable: str, tier: str | None, history_days: str | None) -> dict[str, Any]:
     """Connect the account whose restricted key is in an environment variable."""
     settings = Settings.from_environment()
     with open_database(settings) as engine:
-        connected = book.connect_with_api_key_env(engine, settings, variable, tier=tier)
+        connected = book.connect_with_api_key_env(
+            engine, settings, variable, tier=tier, history_days=history_days
+        )
         return as_row(connected.account)
 
 
-def connect_by_oauth(tier: str | None, port: int) -> dict[str, Any]:
+def connect_by_oauth(tier: str | None, port: int, history_days: str | None) -> dict[str, Any]:
     """Wait for a person to connect an account on Stripe's page."""
     settings = Settings.from_environment()
     with open_database(settings) as engine:
@@ -54,7 +74,13 @@ def connect_by_oauth(tier: str | None, port: int) -> dict[str, Any]:
             err.print("Waiting for you to approve or deny (Ctrl-C gives up) ...")
 
         connected = connecting.wait_for_connection(
-            engine, settings, vault, port=port, tier=tier, invite=invite
+            engine,
+            settings,
+            vault,
+            port=port,
+            tier=tier,
+            history_days=history_days,
+            invite=invite,
         )
         return as_row(connected.account)
 
@@ -74,3 +100,17 @@ def set_tier(account_id: str, tier: str) -> None:
     """Move an account to another tier."""
     with open_database(Settings.from_environment()) as engine:
         book.set_tier(engine, account_id, tier)
+
+
+def set_history(account_id: str, days: str) -> str:
+    """Say how many days of payment history an account wants.
+
+    Returns:
+        What follows from it, for people.
+    """
+    wanted = parse_history_days(days)
+    with open_database(Settings.from_environment()) as engine:
+        set_history_days(engine, account_id, wanted)
+    return (
+        "The next sync reads what is older than what is there; nothing that was read is taken away."
+    )

@@ -44,12 +44,16 @@ ACCOUNT_COLUMNS = (
     "last_success",
     "failures",
     "last_error",
+    "history_days",
+    "reads_this_month",
+    "reads_30_days",
+    "reads_allowed",
 )
 
 
 @app.command()
 def accounts(form: FormatOption = Format.table) -> None:
-    """List the connected accounts: tier, status, last sync."""
+    """List the connected accounts: tier, status, last sync, requests to Stripe."""
     from console import account_commands
 
     rows = account_commands.list_all()
@@ -69,6 +73,12 @@ def connect(
         ),
     ] = None,
     tier: Annotated[str | None, typer.Option(help="free, pro, scale or agency.")] = None,
+    history_days: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all", help="Days of payment history to import. A new account's: 90."
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(help="Port of the OAuth callback on this machine.")] = 8000,
     form: FormatOption = Format.table,
 ) -> None:
@@ -78,9 +88,9 @@ def connect(
     if oauth == (api_key_env is not None):
         raise UsageMistake("Choose one way to connect: --oauth, or --api-key-env NAME.")
     if oauth:
-        row = account_commands.connect_by_oauth(tier, port)
+        row = account_commands.connect_by_oauth(tier, port, history_days)
     else:
-        row = account_commands.connect_by_key(api_key_env or "", tier)
+        row = account_commands.connect_by_key(api_key_env or "", tier, history_days)
     show_rows([row], ACCOUNT_COLUMNS, form)
     if form is Format.table:
         err.print(f"Next: dashtray sync {row['account_id']} --here   (or let the service do it)")
@@ -137,6 +147,16 @@ def keys_forget() -> None:
 
 
 @app.command()
+def history(
+    account: AccountArgument, days: Annotated[str, typer.Argument(metavar="N|all")]
+) -> None:
+    """Say how many days of payment history an account wants: a number, or all."""
+    from console import account_commands
+
+    out.print(account_commands.set_history(account, days))
+
+
+@app.command()
 def sync(
     account: Annotated[list[str] | None, typer.Argument(metavar="ACCT…")] = None,
     tier: Annotated[str | None, typer.Option(help="All accounts of this tier.")] = None,
@@ -154,6 +174,28 @@ def sync(
     report = sync_commands.sync(account or [], tier, here)
     show_rows(report.rows, sync_commands.COLUMNS, form)
     if not report.success:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    account: Annotated[list[str] | None, typer.Argument(metavar="ACCT…")] = None,
+    all_accounts: Annotated[bool, typer.Option("--all", help="All connected accounts.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair/--no-repair", help="Read again what differs, or only name it.")
+    ] = True,
+    form: FormatOption = Format.table,
+) -> None:
+    """Compare accounts with Stripe's lists, object for object; exit with 1 if drift remains."""
+    from console import verify_commands
+
+    if bool(account) == all_accounts:
+        raise UsageMistake("Say which accounts: ACCT…, or --all.")
+    report = verify_commands.verify(account or [], repair)
+    show_rows(report.rows, verify_commands.COLUMNS, form)
+    for sentence in [*report.differences, *report.summary]:
+        err.print(sentence, markup=False, highlight=False)
+    if report.drift_remains:
         raise typer.Exit(1)
 
 

@@ -100,6 +100,7 @@ def wait_for_connection(
     port: int,
     tier: str | None,
     invite: Callable[[str], None],
+    history_days: str | None = None,
 ) -> Connected:
     """Serve the two pages until one authorisation has ended.
 
@@ -110,6 +111,7 @@ def wait_for_connection(
         port: Port on the loopback interface; 0 takes a free one.
         tier: Tier of a new account.
         invite: Given the URL that a person must open, once the pages are there.
+        history_days: Days of payment history of a new account; None means the default.
 
     Returns:
         The connected account.
@@ -126,7 +128,12 @@ def wait_for_connection(
         listener.bind((HOST, port))
         base = f"http://{HOST}:{listener.getsockname()[1]}"
         authorisation = begin_authorisation(
-            engine, settings, vault, redirect_uri=base + CALLBACK_PATH, tier=tier
+            engine,
+            settings,
+            vault,
+            redirect_uri=base + CALLBACK_PATH,
+            tier=tier,
+            history_days=history_days,
         )
         app = connect_app(engine, settings, vault, authorisation=authorisation, done=outcomes.put)
         with _serving(app, listener):

@@ -61,6 +61,51 @@ def sync_here(
     Returns:
         The outcome; a failed run does not raise.
     """
+    return _here(
+        settings,
+        database_url,
+        "sync",
+        lambda job, run_id: job(run_id, account_ids, kind, claim_id),
+        watch,
+    )
+
+
+def verify_here(
+    settings: Settings,
+    database_url: str,
+    account_ids: Sequence[str],
+    *,
+    repair: bool,
+    watch: Watch | None = None,
+) -> HereResult:
+    """Run the job `verify` in this process, as the service would run it.
+
+    Args:
+        settings: The deployment's settings.
+        database_url: SQLAlchemy URL of the running Postgres server.
+        account_ids: Accounts to compare with Stripe.
+        repair: Whether to land what differs.
+        watch: Called with the run's growing report, on another thread.
+
+    Returns:
+        The outcome; a failed run does not raise.
+    """
+    return _here(
+        settings,
+        database_url,
+        "verify",
+        lambda job, run_id: job(run_id, account_ids, repair=repair),
+        watch,
+    )
+
+
+def _here(
+    settings: Settings,
+    database_url: str,
+    name: str,
+    start: Callable[[Callable[..., Any], str], Any],
+    watch: Watch | None,
+) -> HereResult:
     dagster_home.apply(dagster_home.dagster_environment(settings, database_url))
     run_id = str(uuid.uuid4())
     report = settings.logs_dir / "runs" / f"{run_id}.json"
@@ -69,7 +114,7 @@ def sync_here(
     if watch:
         watcher.start()
     try:
-        outcome = find_job("sync")(run_id, account_ids, kind, claim_id)
+        outcome = start(find_job(name), run_id)
     finally:
         finished.set()
         if watch:

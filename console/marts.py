@@ -70,8 +70,10 @@ def read_metrics(
         return columns, [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
 
-def read_first_sync(marts: Path, account_id: str) -> datetime:
-    """Return when an account was first read, by Stripe's clock, UTC.
+def read_reach(marts: Path, account_id: str) -> tuple[datetime, datetime]:
+    """Return when an account was first read, and where its payment history begins.
+
+    Both by Stripe's clock, UTC.
 
     Raises:
         NothingPublished: The published file does not know the account.
@@ -79,12 +81,12 @@ def read_first_sync(marts: Path, account_id: str) -> datetime:
     _require(marts)
     with duckdb.connect(str(marts), read_only=True) as connection:
         row = connection.execute(
-            "select first_synced_at from dim_accounts where account_id = ?", [account_id]
+            "select first_synced_at, history_started_at from dim_accounts where account_id = ?",
+            [account_id],
         ).fetchone()
     if row is None:
         raise NothingPublished(f"{marts} has nothing of {account_id} yet. Sync it first.")
-    moment: datetime = row[0]
-    return moment.replace(tzinfo=UTC)
+    return row[0].replace(tzinfo=UTC), row[1].replace(tzinfo=UTC)
 
 
 def _require(marts: Path) -> None:

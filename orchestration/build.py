@@ -24,6 +24,7 @@ from orchestration.raw import raw_stripe
 from orchestration.resources import Accounts, Warehouse
 from orchestration.schedules import build_schedules
 from orchestration.sensors import build_ended_run_sensors, health, sync_requests
+from orchestration.verify import verify_job, weekly_verification
 
 MARTS_GROUP = "marts"
 
@@ -47,11 +48,11 @@ def build_definitions(home: Path | None = None, **resources: Any) -> Definitions
             ACCOUNT_SYNC,
         ],
         asset_checks=build_account_checks(),
-        jobs=[sync_job],
+        jobs=[sync_job, verify_job],
         # Also for what is materialised from an asset's page: a process per step would start
         # Python, dlt and dbt again and again.
         executor=in_process_executor,
-        schedules=build_schedules(),
+        schedules=[*build_schedules(), weekly_verification],
         sensors=[sync_requests, health, *build_ended_run_sensors()],
         resources={"accounts": Accounts(), "warehouse": Warehouse(), **resources},
     )

@@ -6,7 +6,7 @@ fails. How Stripe is read is in `dlt_sources`.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -23,7 +23,8 @@ from sqlalchemy.engine import Engine
 
 from connections.accounts import connected_accounts, get_account
 from connections.errors import DashtrayError
-from connections.models import Account, RequestKind, SyncOutcome
+from connections.history import STRIPE_BEGAN, first_history_day, missing_history
+from connections.models import DEFAULT_HISTORY_DAYS, Account, RequestKind, SyncOutcome
 from connections.settings import Settings
 from connections.syncs import (
     Reading,
@@ -34,11 +35,12 @@ from connections.syncs import (
 )
 from connections.tokens import AccessProvider, AccessRevokedError, AccountAccess
 from connections.vault import open_vault
-from orchestration.partitions import FIRST_IMPORT_DAYS, HISTORY_DAYS
+from orchestration.partitions import HISTORY_DAYS
 from orchestration.resources import Accounts, Warehouse
+from orchestration.sweeps import SCHEDULED_PERCENT, record_findings, sweeps_of
 
 if TYPE_CHECKING:
-    from dlt_sources.stripe import AccountTask, Extraction
+    from dlt_sources.stripe import AccountTask, Cursor, Extraction
 
 EXTRACT_KEY = ["stripe", "payment_history"]
 
@@ -60,11 +62,23 @@ class SyncConfig(Config):
         description=(
             "reimport: list the run's days of payment history again, beside the changes; "
             "first_import: everything, as for a new account; "
+            "verify: what changed, and a comparison of Stripe's lists with the warehouse; "
             "tick, manual, webhook: only what changed since the last sync."
         ),
     )
     claim_id: str | None = Field(
         default=None, description="The batch of sync requests that this run serves."
+    )
+    repair: bool = Field(
+        default=True, description="verify: whether to land what differs, or only to say so."
+    )
+    reads_percent: int = Field(
+        default=SCHEDULED_PERCENT,
+        ge=1,
+        le=100,
+        description=(
+            "verify: of the reads that Stripe still allows an account, what comparing may spend."
+        ),
     )
 
 
@@ -111,6 +125,8 @@ def payment_history(
             tasks, work_dir=warehouse.packages, run_id=context.run_id, on_progress=on_progress
         )
         _record(engine, context.run_id, extraction)
+        for outcome in extraction.outcomes.values():
+            record_findings(engine, context.run_id, outcome)
         failures |= {
             outcome.account_id: outcome.error or outcome.status
             for outcome in extraction.outcomes.values()
@@ -185,8 +201,18 @@ def _tasks(
         # first import has none and does not wait.
         with warehouse.locked(context.log.info):
             cursors = read_cursors(warehouse.file, imported)
+    sweeps = {}
+    if config.kind is RequestKind.VERIFY:
+        sweeps = sweeps_of(
+            engine,
+            warehouse,
+            cursors,
+            repair=config.repair,
+            reads_percent=config.reads_percent,
+            on_wait=context.log.info,
+        )
     access = AccessProvider(engine, settings, open_vault(settings, engine))
-    days = _days(context) if config.kind is RequestKind.REIMPORT else None
+    reimported = _days(context) if config.kind is RequestKind.REIMPORT else None
     tasks: list[AccountTask] = []
     failures: dict[str, str] = {}
     for account in begun.accounts:
@@ -198,6 +224,7 @@ def _tasks(
                 engine, context.run_id, account.account_id, SyncOutcome.FAILED, error=str(error)
             )
             continue
+        cursor = cursors.get(account.account_id)
         tasks.append(
             AccountTask(
                 account_id=account.account_id,
@@ -205,10 +232,11 @@ def _tasks(
                 rejected=credential.rejected,
                 is_revocation=credential.is_revocation,
                 api_base=account.api_base,
-                cursor=cursors.get(account.account_id),
-                history_days=FIRST_IMPORT_DAYS,
-                days=days,
+                cursor=cursor,
+                history_days=account.history_days or DEFAULT_HISTORY_DAYS,
+                days=reimported or _history_to_read(account, cursor),
                 reporting_timezone=account.reporting_timezone,
+                sweep=sweeps.get(account.account_id),
             )
         )
     return tasks, failures
@@ -244,6 +272,19 @@ def _wanted(engine: Engine, account_ids: list[str]) -> list[Account]:
     if account_ids:
         return [get_account(engine, account_id) for account_id in account_ids]
     return connected_accounts(engine)
+
+
+def _history_to_read(account: Account, cursor: "Cursor | None") -> tuple[date, date] | None:
+    """Return the days of payment history that the account wants and does not have.
+
+    None: nothing is missing, or its first import finds the days by Stripe's clock.
+    """
+    if cursor is None:
+        today = datetime.now(UTC).date()
+        first = first_history_day(account, today)
+        return (first, today) if first == STRIPE_BEGAN else None
+    # By Stripe's clock, as the start of what was read is.
+    return missing_history(account, cursor.history_start, cursor.started_at.date())
 
 
 def _was_imported(account: Account) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dagster import AssetSelection, PartitionKeyRange, define_asset_job, in_process_executor
+from dagster import AssetSelection, define_asset_job, in_process_executor
 
-from connections.models import RequestKind
+from connections.models import DEFAULT_HISTORY_DAYS, RequestKind
 from orchestration.account_events import ACCOUNT_SYNC
 from orchestration.extract import EXTRACT_STEP
 from orchestration.partitions import first_import_range, today
@@ -39,7 +39,10 @@ sync_job = define_asset_job(
 
 
 def sync_run_config(
-    account_ids: Sequence[str], kind: RequestKind, claim_id: str | None = None
+    account_ids: Sequence[str],
+    kind: RequestKind,
+    claim_id: str | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Return the job's run configuration.
 
@@ -47,23 +50,33 @@ def sync_run_config(
         account_ids: Accounts to sync; must not be empty, since "none" means "all" to the job.
         kind: Why, which also says how much is read.
         claim_id: The batch of requests that the run serves.
+        **options: Further fields of `SyncConfig`.
     """
     if not account_ids:
         raise ValueError("A sync needs at least one account.")
-    op_config = {"accounts": list(account_ids), "kind": kind.name, "claim_id": claim_id}
+    op_config = {
+        "accounts": list(account_ids),
+        "kind": kind.name,
+        "claim_id": claim_id,
+        **options,
+    }
     return {"ops": {EXTRACT_STEP: {"config": op_config}}}
 
 
-def sync_run_tags(kind: RequestKind, priority: int = 0) -> dict[str, str]:
+def sync_run_tags(
+    kind: RequestKind, priority: int = 0, history_days: int | None = DEFAULT_HISTORY_DAYS
+) -> dict[str, str]:
     """Return the tags that say which days a run covers and how urgent it is.
 
-    A first import covers the last 90 days and today, everything else today.
+    A first import covers the days of its history and today, everything else today.
 
     Args:
         kind: Why the run is wanted.
         priority: The tier's; smaller is earlier, as in the table of tiers.
+        history_days: Complete days that a first import reads; None means all there is.
     """
-    days: PartitionKeyRange = first_import_range() if kind is RequestKind.FIRST_IMPORT else today()
+    first_import = kind is RequestKind.FIRST_IMPORT
+    days = first_import_range(history_days) if first_import else today()
     return {
         _RANGE_START_TAG: days.start,
         _RANGE_END_TAG: days.end,

@@ -10,11 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 from dagster import DailyPartitionsDefinition, DynamicPartitionsDefinition, PartitionKeyRange
 
-#: Complete days of payment history that a first import brings, before today's.
-FIRST_IMPORT_DAYS = 90
+from connections.history import STRIPE_BEGAN
+from connections.models import DEFAULT_HISTORY_DAYS
 
 #: Stripe opened in 2011: no charge is older. The end offset adds today, which is not over.
-HISTORY_DAYS = DailyPartitionsDefinition(start_date="2011-01-01", end_offset=1)
+HISTORY_DAYS = DailyPartitionsDefinition(start_date=STRIPE_BEGAN.isoformat(), end_offset=1)
+
+#: Days of a first import that Dagster is told of. Each is an event of its own, and fifteen years
+#: of them would take longer to write than the payments to read.
+MOST_DAYS_SHOWN = 1100
 
 #: One partition per connected account, of the asset `account_sync` only.
 ACCOUNTS = DynamicPartitionsDefinition(name="accounts")
@@ -27,11 +31,15 @@ def today(now: datetime | None = None) -> PartitionKeyRange:
 
 
 def first_import_range(
-    days: int = FIRST_IMPORT_DAYS, now: datetime | None = None
+    days: int | None = DEFAULT_HISTORY_DAYS, now: datetime | None = None
 ) -> PartitionKeyRange:
-    """Return the last `days` complete UTC days, and today."""
+    """Return the last `days` complete UTC days, and today.
+
+    More than `MOST_DAYS_SHOWN` are read all the same, and not shown as partitions.
+    """
     moment = now or datetime.now(UTC)
-    return PartitionKeyRange(_key(moment - timedelta(days=days)), _key(moment))
+    shown = min(days or MOST_DAYS_SHOWN, MOST_DAYS_SHOWN)
+    return PartitionKeyRange(_key(moment - timedelta(days=shown)), _key(moment))
 
 
 def _key(moment: datetime) -> str:

@@ -13,10 +13,12 @@ from dagster import (
     multi_asset,
 )
 
+from connections.reads import record_transactions
 from connections.syncs import record_published
 from orchestration.account_events import show_accounts
 from orchestration.publish import PublishedTable, publish_marts
 from orchestration.resources import Accounts, Warehouse
+from orchestration.transactions import recent_transactions
 from orchestration.warehouse_lock import WAREHOUSE_POOL
 
 
@@ -58,6 +60,10 @@ def build_published(mart_keys: list[AssetKey]) -> AssetsDefinition:
                 # Only now, and before anybody else may build: an account is fresh when its
                 # numbers can be seen.
                 fresh = record_published(engine)
+            record_transactions(
+                engine,
+                recent_transactions(warehouse.published, {sync.account_id for sync in fresh}),
+            )
             show_accounts(context, engine, fresh)
         return MaterializeResult(
             metadata={

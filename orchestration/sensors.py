@@ -67,7 +67,10 @@ def sync_requests(
             # Stable until a run begins the claim, so a crash in between starts one run only.
             run_key=claim.claim_id,
             run_config=sync_run_config(claim.account_ids, claim.kind, claim.claim_id),
-            tags={**sync_run_tags(claim.kind, claim.priority), CLAIM_TAG: claim.claim_id},
+            tags={
+                **sync_run_tags(claim.kind, claim.priority, claim.history_days),
+                CLAIM_TAG: claim.claim_id,
+            },
         )
 
 

@@ -124,6 +124,9 @@ class Control:
         if "first_sync" in query:
             # What an account's import can know depends on when it was first read.
             known["first_sync"] = _unix_seconds(query, "first_sync")
+        if "history_start" in query:
+            # Likewise on where the payment history that was read begins.
+            known["history_start"] = _unix_seconds(query, "history_start")
         days = self._truth(self._world, account_id, first, last, **known)
         return {"account": account_id, "now": self._clock.now(), "days": days}
 

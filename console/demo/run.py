@@ -24,7 +24,7 @@ from connections.vault import open_vault
 from console import connecting, dagster_home
 from console.demo import browser, comparison, simulator, summary
 from console.jobs import HereResult, sync_here
-from console.marts import Grain, read_first_sync, read_metrics
+from console.marts import Grain, read_metrics, read_reach
 from console.output import err, out
 from console.progress import live_run
 
@@ -185,10 +185,10 @@ def compare_published(
         NothingPublished: There is nothing to compare.
     """
     marts = settings.published_dir / "marts.duckdb"
-    first_sync = read_first_sync(marts, stripe.account_id)
+    first_sync, history_start = read_reach(marts, stripe.account_id)
     _, rows = read_metrics(marts, Grain.day, stripe.account_id)
     days = [row["day"] for row in rows]
-    truth = stripe.truth(stripe.account_id, min(days), max(days), first_sync)
+    truth = stripe.truth(stripe.account_id, min(days), max(days), first_sync, history_start)
     return list(comparison.compare(rows, truth, first_sync.date()))
 
 

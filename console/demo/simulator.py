@@ -49,7 +49,12 @@ class Simulator:
         }
 
     def truth(
-        self, account_id: str, first: date, last: date, first_sync: datetime
+        self,
+        account_id: str,
+        first: date,
+        last: date,
+        first_sync: datetime,
+        history_start: datetime,
     ) -> dict[str, Any]:
         """Ask the simulator's ledger for the numbers of a range of days.
 
@@ -59,6 +64,7 @@ class Simulator:
             last: Last day.
             first_sync: When the account was first read, UTC; what an import can know of the
                 time before depends on it.
+            history_start: Where the payment history that was read begins, UTC.
 
         Returns:
             `{"YYYY-MM-DD": {currency: {metric: value}}}`; decimals are strings, unknown
@@ -70,6 +76,7 @@ class Simulator:
                 "from": first,
                 "to": last,
                 "first_sync": int(first_sync.timestamp()),
+                "history_start": int(history_start.timestamp()),
             }
         )
         url = f"{self.url}/_simulator/truth?{query}"

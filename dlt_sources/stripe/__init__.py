@@ -15,7 +15,9 @@ from dlt_sources.stripe.models import (
     Extraction,
     LoadReport,
     Progress,
+    Sweep,
 )
+from dlt_sources.stripe.stored import WarehouseState
 from dlt_sources.stripe.streams import STREAMS
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "LoadReport",
     "Progress",
     "StripeReadError",
+    "Sweep",
+    "WarehouseState",
     "extract_accounts",
     "load_extraction",
     "read_cursors",

@@ -28,12 +28,21 @@ from dlt_sources.stripe.errors import (
 from dlt_sources.stripe.events import LAG, OVERLAP, is_deletion, needs_recovery, touched_by
 from dlt_sources.stripe.first_import import DAY, history_start, import_lists
 from dlt_sources.stripe.landing import AccountLanding, MemoryBudget, sync_row, utc
-from dlt_sources.stripe.models import AccountOutcome, AccountTask, Cursor, Mode, Progress, Status
+from dlt_sources.stripe.models import (
+    AccountOutcome,
+    AccountTask,
+    Cursor,
+    Mode,
+    Progress,
+    Status,
+    StreamFinding,
+)
 from dlt_sources.stripe.reader import AccountReader
 from dlt_sources.stripe.references import References, embedded_since, every_reference
 from dlt_sources.stripe.streams import BY_NAME, STREAMS, Kind
 from dlt_sources.stripe.tasks import TaskGroup
 from dlt_sources.stripe.transport import Pools
+from dlt_sources.stripe.verify import sweep_account
 from dlt_sources.stripe.windows import Window
 
 log = logging.getLogger(__name__)
@@ -124,6 +133,12 @@ class _Sync:
         self.shared = shared
         self.now: int | None = None
         self.gap_recovered = False
+        self.findings: tuple[StreamFinding, ...] = ()
+        self.suspects = AccountLanding(
+            task.account_id,
+            shared.directory / f"{task.account_id}.suspects",
+            budget=shared.budget,
+        )
         self.landing = AccountLanding(
             task.account_id,
             shared.directory / task.account_id,
@@ -155,6 +170,10 @@ class _Sync:
         cursor = self.task.cursor
         start = self._first_import() if cursor is None else self._changes(cursor)
         assert self.now is not None  # noqa: S101 - both ways begin by taking T0
+        if self.task.sweep is not None and cursor is not None and not self.gap_recovered:
+            self.findings = sweep_account(
+                self.reader, self.task.sweep, self.suspects, start=start, now=self.now
+            )
         self.landing.finish()
         self._report_done()
         earlier = 0 if cursor is None else cursor.events_cursor
@@ -250,9 +269,17 @@ class _Sync:
 
     def _list_days(self, days: tuple[date, date], start: int, now: int) -> int:
         first, last = unix(days[0]), unix(days[1])
+        older = first < start
+        if older:
+            # What these payments name was not looked for when history began later: customers
+            # that were deleted since, inline prices of lines.
+            self.reader.references.follow_all()
         for stream in STREAMS:
             if stream.kind is Kind.HISTORY:
                 self.reader.list_window(stream, Window(first, min(last + DAY, now + 1)))
+            elif stream.kind is Kind.STATE and older:
+                # Cheaper than asking for each object that a payment names.
+                self.reader.list_window(stream, Window(0, now + 1))
         self.reader.group.wait()
         return extended_history(start, first, last)
 
@@ -272,4 +299,5 @@ class _Sync:
             seconds=seconds,
             started_at=None if self.now is None else utc(self.now),
             gap_recovered=self.gap_recovered,
+            findings=self.findings if status == "ok" else (),
         )

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+
+from dlt_sources.stripe.stored import Stored
 
 Mode = Literal["first_import", "incremental", "reimport"]
 Status = Literal["ok", "failed", "revoked"]
@@ -43,6 +46,87 @@ class Cursor:
     known: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
+class DriftKind(StrEnum):
+    """How the warehouse differs from Stripe in one object."""
+
+    MISSING = "missing"
+    """Stripe has it, the warehouse does not."""
+    GONE = "gone"
+    """The warehouse has it, Stripe says that it is deleted."""
+    CHANGED = "changed"
+    """Both have it, with different contents."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One object that differs: its name and how, never what is in it.
+
+    Attributes:
+        id: Stripe's id.
+        kind: How it differs.
+        fields: Names of the outermost fields that differ, if it is `changed`.
+    """
+
+    id: str
+    kind: DriftKind
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The wish to compare an account's lists with the warehouse, beside reading its changes.
+
+    Attributes:
+        stored: What the warehouse holds.
+        repair: Land what differs.
+        most_requests: Requests that the comparison may cost, `None` for no limit; a part of the
+            account is compared if they do not suffice for all of it.
+        positions: `resume_at` of each stream's finding in the last sweep.
+    """
+
+    stored: Stored
+    repair: bool = True
+    most_requests: int | None = None
+    positions: Mapping[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StreamFinding:
+    """What a sweep found in one stream; counts are of objects.
+
+    Attributes:
+        stream: The stream.
+        scope: Objects stored of it (of a history stream: since its history begins).
+        equal: Stripe's reading says what the stored one says.
+        missing: Not stored.
+        gone: Stored, and deleted at Stripe.
+        changed: Stored with another content.
+        moving: Changed so recently that this sync, or the next, reads them anyway.
+        unchecked: Stored, and not compared for want of requests.
+        repaired: Differences that were landed.
+        resume_at: Where the next sweep goes on (`created`, unix seconds; 0: at the beginning), or
+            `None`: this one reached the end.
+        named: The first differences.
+    """
+
+    stream: str
+    scope: int
+    equal: int
+    missing: int
+    gone: int
+    changed: int
+    moving: int
+    unchecked: int
+    repaired: int
+    resume_at: int | None
+    named: tuple[Difference, ...] = ()
+
+    @property
+    def compared(self) -> int:
+        """Objects that were compared."""
+        return self.equal + self.missing + self.gone + self.changed
+
+
 @dataclass(frozen=True)
 class AccountTask:
     """One account to read.
@@ -65,6 +149,7 @@ class AccountTask:
             gives better ones. By default one more try with whatever it gives.
         is_revocation: Told the status and Stripe's error code of a refusal that stands; returns
             whether access was withdrawn for good. By default a 401, and a 403 that says so.
+        sweep: Compare everything, after the changes were read. Needs a cursor.
     """
 
     account_id: str
@@ -76,6 +161,7 @@ class AccountTask:
     reporting_timezone: str | None = None
     rejected: Rejected | None = None
     is_revocation: IsRevocation | None = None
+    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +192,8 @@ class AccountOutcome:
         seconds: Wall time from the first request to the last.
         started_at: T0 by Stripe's clock, UTC; `None` if no answer came.
         gap_recovered: The cursor was too old for the events feed, so lists were read again.
+        findings: Of a sweep, by stream; empty if there was none (as after a recovery, which has
+            read everything anyway).
     """
 
     account_id: str
@@ -117,6 +205,7 @@ class AccountOutcome:
     seconds: float = 0.0
     started_at: datetime | None = None
     gap_recovered: bool = False
+    findings: tuple[StreamFinding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ What to read is decided elsewhere (`first_import`, `changes`); here is how, for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from dlt_sources.stripe.client import Client, Params, Reply
 from dlt_sources.stripe.errors import MalformedBody, ObjectMissing, StripeReadError
-from dlt_sources.stripe.landing import AccountLanding, tombstone
+from dlt_sources.stripe.landing import tombstone
 from dlt_sources.stripe.models import Progress
 from dlt_sources.stripe.references import References
 from dlt_sources.stripe.streams import BY_NAME, Nested, Stream
@@ -59,6 +59,16 @@ def is_cut(obj: Mapping[str, Any], nested: Nested) -> bool:
     return isinstance(value, dict) and bool(value.get("has_more"))
 
 
+class Landing(Protocol):
+    """Takes readings; a sweep compares them instead of keeping them."""
+
+    def add(
+        self, stream: str, objects: Iterable[dict[str, Any]], read_at: int, read_order: int
+    ) -> int:
+        """Take readings of `stream`; returns how many it has had."""
+        ...
+
+
 @dataclass
 class AccountReader:
     """How one account is read; `landing` and `references` fill as objects arrive."""
@@ -66,7 +76,7 @@ class AccountReader:
     account_id: str
     client: Client
     group: TaskGroup
-    landing: AccountLanding
+    landing: Landing
     references: References
     report: Callable[[Progress], None]
     floor: int = EARLIEST

@@ -83,6 +83,11 @@ class References:
             wanted = self._wanted.setdefault(stream_name, {})
             wanted.update((hash(found), found) for found in ids)
 
+    def seen(self, stream_name: str) -> frozenset[int]:
+        """Return Python's hashes of the ids of `stream_name` that were read."""
+        with self._lock:
+            return frozenset(self._seen.get(stream_name, ()))
+
     def missing(self) -> dict[str, list[str]]:
         """Return, by stream, ids that are named and were not read; forgets that they are wanted.
 

@@ -18,6 +18,10 @@ charges as (
     select * from {{ ref('stg_stripe__charges') }}
 ),
 
+invoices as (
+    select * from {{ ref('stg_stripe__invoices') }}
+),
+
 latest_sync as (
     select *
     from syncs
@@ -65,6 +69,31 @@ modes as (
     group by account_id
 ),
 
+objects as (
+    select
+        account_id,
+        created_at
+    from customers
+    union all
+    select
+        account_id,
+        created_at
+    from charges
+    union all
+    select
+        account_id,
+        created_at
+    from invoices
+),
+
+first_objects as (
+    select
+        account_id,
+        min(created_at) as first_object_at
+    from objects
+    group by account_id
+),
+
 clocked as (
     select
         latest_sync.account_id,
@@ -76,6 +105,13 @@ clocked as (
         all_syncs.first_synced_at,
         all_syncs.history_started_at,
         coalesce(modes.is_live, true) as is_live,
+        -- All there is reaches back to Stripe's own beginning; days before the account's first
+        -- object are nobody's.
+        case
+            when all_syncs.history_started_at <= timestamp '2011-01-01 00:00:00'
+                then coalesce(first_objects.first_object_at, latest_sync.started_at)
+            else all_syncs.history_started_at
+        end as measured_from,
         case
             {% if tells('event') -%}
             when first_events.first_event_at < all_syncs.first_synced_at
@@ -95,12 +131,14 @@ clocked as (
         on latest_sync.account_id = first_events.account_id
     left join modes
         on latest_sync.account_id = modes.account_id
+    left join first_objects
+        on latest_sync.account_id = first_objects.account_id
 ),
 
 final as (
     select
         *,
-        {{ local_day('history_started_at', 'time_zone') }} as first_day,
+        {{ local_day('measured_from', 'time_zone') }} as first_day,
         {{ local_day('now_at', 'time_zone') }} as today
     from clocked
 )
