@@ -156,7 +156,7 @@ def _differences(found: AccountVerification) -> Iterator[str]:
 
 
 def _summary(found: AccountVerification) -> str:
-    covered = f"{found.covered_percent} % of its objects were compared"
+    covered = f"{found.covered_percent} % of its objects were looked at"
     if not found.found:
         return f"{found.account_id} equals Stripe; {covered}."
     if not found.remaining:
