@@ -312,6 +312,14 @@ def restore(
 
 
 @app.command()
+def housekeeping(form: FormatOption = Format.table) -> None:
+    """Remove what is old, as the service does once a day: dashtray doctor shows the sizes."""
+    from console import housekeeping_command
+
+    show_rows(housekeeping_command.keep_house(), ("part", "removed", "freed"), form)
+
+
+@app.command()
 def demo(
     preset: Annotated[
         str, typer.Option(help="The simulated business: demo (2,000 customers) or tiny (40).")

@@ -18,6 +18,7 @@ from orchestration.account_checks import build_account_checks
 from orchestration.account_events import ACCOUNT_SYNC
 from orchestration.dbt_assets import build_dbt_assets
 from orchestration.extract import payment_history
+from orchestration.housekeeping import housekeeping_job, housekeeping_schedule
 from orchestration.jobs import sync_job
 from orchestration.published import build_published
 from orchestration.raw import raw_stripe
@@ -48,11 +49,11 @@ def build_definitions(home: Path | None = None, **resources: Any) -> Definitions
             ACCOUNT_SYNC,
         ],
         asset_checks=build_account_checks(),
-        jobs=[sync_job, verify_job],
+        jobs=[sync_job, verify_job, housekeeping_job],
         # Also for what is materialised from an asset's page: a process per step would start
         # Python, dlt and dbt again and again.
         executor=in_process_executor,
-        schedules=[*build_schedules(), weekly_verification],
+        schedules=[*build_schedules(), weekly_verification, housekeeping_schedule],
         sensors=[sync_requests, health, *build_ended_run_sensors()],
         resources={"accounts": Accounts(), "warehouse": Warehouse(), **resources},
     )

@@ -69,9 +69,9 @@ def publish_marts(warehouse: Path, published: Path, run_id: str) -> list[Publish
             [run_id],
         )
         connection.execute("detach published")
-    _sync_to_disk(aside)
+    sync_to_disk(aside)
     aside.replace(target)
-    _sync_to_disk(published)
+    sync_to_disk(published)
     return tables
 
 
@@ -82,7 +82,8 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, name: str) -> PublishedTa
     return PublishedTable(name=name, rows=int(row[0]) if row else 0)
 
 
-def _sync_to_disk(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file, or a directory's names, are on the disk."""
     # The rename must not become visible, after a power cut, before the content is.
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -8,7 +8,6 @@ as it was; killed after it, `dashtray restore` finishes the work, and nothing el
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Callable
@@ -34,7 +33,7 @@ from connections.settings import Settings
 from connections.vault import open_vault
 from orchestration.backup import backups_in, warehouse_counts
 from orchestration.backup_file import WAREHOUSE_MEMBER, Backup, BackupUnusable
-from orchestration.publish import MARTS_SCHEMA, publish_marts
+from orchestration.publish import MARTS_SCHEMA, publish_marts, sync_to_disk
 from orchestration.warehouse_lock import warehouse_lock
 
 
@@ -124,7 +123,7 @@ def _prepare(settings: Settings, backup: Backup, force: bool) -> None:
     aside.write_text(json.dumps({**manifest, "source": str(backup.path), "mark": uuid.uuid4().hex}))
     _sync_tree(stage)
     aside.replace(settings.restore_mark)
-    _sync(stage)
+    sync_to_disk(stage)
 
 
 def _require_empty(settings: Settings) -> None:
@@ -194,7 +193,7 @@ def _put_in_place(settings: Settings) -> Restored:
         if (stage / "published").exists():
             shutil.rmtree(settings.published_dir, ignore_errors=True)
             (stage / "published").replace(settings.published_dir)
-        _sync(settings.home)
+        sync_to_disk(settings.home)
         settings.restore_mark.unlink()
         shutil.rmtree(stage, ignore_errors=True)
         key_problem = None
@@ -208,12 +207,4 @@ def _put_in_place(settings: Settings) -> Restored:
 
 def _sync_tree(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_to_disk(path)
