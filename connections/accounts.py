@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from connections import stripe_api
 from connections.credentials import delete_tokens
 from connections.days import checked_timezone
-from connections.errors import AccountStateError, DashtrayError
+from connections.errors import AccountStateError, DashtrayError, StripeRefusedError
 from connections.history import parse_history_days
 from connections.models import Account, AccountStatus, AuthKind
 from connections.request_queue import drop_open_requests, queue_first_import
@@ -118,8 +118,9 @@ def connect_with_api_key_env(
     if history_days is not None:
         parse_history_days(history_days)
     key = api_key_from_environment(variable)
+    headers = stripe_api.bearer_headers(key)
     try:
-        facts = stripe_api.fetch_account(settings.stripe_api_base, stripe_api.bearer_headers(key))
+        facts = stripe_api.fetch_account(settings.stripe_api_base, headers)
     except StripeAnswerError as error:
         raise StripeAnswerError(
             f"The key in {variable} cannot be used. {error} Check the key; a restricted key must "
@@ -127,6 +128,11 @@ def connect_with_api_key_env(
             status=error.status,
             code=error.code,
         ) from None
+    if missing := stripe_api.unreadable(settings.stripe_api_base, headers):
+        raise StripeRefusedError(
+            f"The key in {variable} may not read: {', '.join(missing)}. Allow it to read these in "
+            "the Stripe Dashboard, then connect again."
+        )
     with transaction(engine) as session:
         return store_connection(
             session,

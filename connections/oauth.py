@@ -41,24 +41,37 @@ _FLOWS = {OAuthFlow.APP: AuthKind.APP_OAUTH, OAuthFlow.CONNECT: AuthKind.CONNECT
 
 
 class AuthorisationError(DashtrayError):
-    """The return from Stripe could not be used; `next_step` says what the person can do."""
+    """The return from Stripe could not be used.
 
+    Attributes:
+        title: what happened, in a few words.
+        next_step: what the person can do.
+        foreign: whether it may have nothing to do with the person who started.
+    """
+
+    title = "Not connected"
     next_step = "Start again from Connect."
+    foreign = False
 
 
 class AuthorisationDeniedError(AuthorisationError):
     """The owner said no on Stripe's page."""
 
+    title = "Access was denied"
     next_step = "Nothing was stored. Start again from Connect if this was a mistake."
 
 
 class StateUnknownError(AuthorisationError):
     """The state is missing, was not made by us, or was changed."""
 
+    title = "Not started here"
+    foreign = True
+
 
 class StateUsedError(AuthorisationError):
     """The state was used before: a reload of the page, or a replay."""
 
+    title = "Already used"
     next_step = (
         "See the list of accounts: the first return may have connected it. Else start again."
     )
@@ -67,31 +80,52 @@ class StateUsedError(AuthorisationError):
 class StateExpiredError(AuthorisationError):
     """The person took longer than `STATE_LIFETIME`."""
 
+    title = "Too late"
+
 
 class WrongBrowserError(AuthorisationError):
     """The return came from another browser than the one that started."""
 
+    title = "Another browser"
+    foreign = True
     next_step = "Open Connect and approve in one and the same browser, with cookies allowed."
 
 
 class CodeExpiredError(AuthorisationError):
     """Stripe's code was too old (5 minutes) or used before."""
 
+    title = "Stripe's code is over"
+
 
 class WrongAccountError(AuthorisationError):
     """On a reconnection, another account was approved than the one to reconnect."""
 
+    title = "Another account was approved"
     next_step = "Start again and choose the right account on Stripe's page."
+
+
+class MissingPermissionError(AuthorisationError):
+    """The owner agreed, but to less than a sync reads."""
+
+    title = "A permission is missing"
+    next_step = (
+        "Add these read permissions to your Stripe app, let the owner approve it again, and start "
+        "again from Connect."
+    )
 
 
 class AuthorisationRefusedError(AuthorisationError, StripeRefusedError):
     """Stripe refused: the platform's key or client id does not fit, or the request is malformed."""
 
+    title = "Stripe refused"
     next_step = "Check STRIPE_CLIENT_ID, STRIPE_SECRET_KEY and DASHTRAY_STRIPE_OAUTH."
 
 
 class AuthorisationUnreachableError(AuthorisationError, StripeUnreachableError):
     """Stripe did not answer the exchange; the person can simply start again."""
+
+    title = "Stripe did not answer"
+    next_step = "Nothing was stored. Wait a minute, then start again from Connect."
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +241,8 @@ def finish_authorisation(
     instant = at(now)
     state = _use_state(engine, vault, params.get("state"), browser_nonce, instant)
     error = params.get("error")
+    if error == "invalid_scope":
+        raise MissingPermissionError("Stripe's page did not grant the permissions asked for.")
     if error == "access_denied":
         raise AuthorisationDeniedError("Access was denied on Stripe's page.")
     if error:
@@ -215,14 +251,20 @@ def finish_authorisation(
         )
     code = params.get("code")
     if not code or not code.isascii():
-        raise StateUnknownError("The return from Stripe carries no code.")
+        raise AuthorisationError("The return from Stripe carries no code.")
     grant = _exchange(settings, state.flow, code)
     if state.expected_account not in {None, grant.account_id}:
         raise WrongAccountError(
             f"The account {grant.account_id} was approved, but {state.expected_account} is to be "
             "reconnected. Nothing was stored."
         )
-    facts, granted_at = _facts(settings, state.flow, grant), at(now)
+    headers = _headers(settings, state.flow, grant)
+    if missing := stripe_api.unreadable(settings.stripe_api_base, headers):
+        raise MissingPermissionError(
+            f"{grant.account_id} was approved, but these may not be read: {', '.join(missing)}. "
+            "Nothing was stored."
+        )
+    facts, granted_at = _facts(settings, headers, grant), at(now)
     with transaction(engine) as session:
         connected = store_connection(
             session,
@@ -291,12 +333,14 @@ def _exchange(settings: Settings, flow: AuthKind, code: str) -> TokenGrant:
         raise AuthorisationUnreachableError(str(error)) from None
 
 
-def _facts(settings: Settings, flow: AuthKind, grant: TokenGrant) -> AccountFacts:
-    """What Stripe says about the account; only its id if the app may not read more."""
+def _headers(settings: Settings, flow: AuthKind, grant: TokenGrant) -> dict[str, str]:
     if flow is AuthKind.APP_OAUTH:
-        headers = stripe_api.bearer_headers(grant.access_token)
-    else:
-        headers = stripe_api.bearer_headers(platform_key(settings), grant.account_id)
+        return stripe_api.bearer_headers(grant.access_token)
+    return stripe_api.bearer_headers(platform_key(settings), grant.account_id)
+
+
+def _facts(settings: Settings, headers: dict[str, str], grant: TokenGrant) -> AccountFacts:
+    """What Stripe says about the account; only its id if the app may not read more."""
     try:
         facts = stripe_api.fetch_account(settings.stripe_api_base, headers)
     except (StripeAnswerError, StripeUnreachableError):

@@ -7,6 +7,7 @@ which at debug level would write answers (tokens among them) to the log.
 import base64
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,33 @@ from connections.secret import Secret
 API_VERSION = "2026-05-27.dahlia"
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 20.0
+
+NEEDED = (
+    "charges",
+    "refunds",
+    "disputes",
+    "invoices",
+    "subscriptions",
+    "customers",
+    "products",
+    "prices",
+    "coupons",
+    "events",
+)
+"""Lists that every sync reads; the name of each, in Stripe's words, is also its permission."""
+
+
+class StripeFailedError(StripeUnreachableError):
+    """Stripe answered with an error of its own.
+
+    Attributes:
+        replayed: the answer was kept from an earlier call with the same idempotency key: asking
+            again with that key will bring no other.
+    """
+
+    def __init__(self, message: str, *, replayed: bool) -> None:
+        super().__init__(message)
+        self.replayed = replayed
 
 
 class StripeAnswerError(StripeRefusedError):
@@ -81,6 +109,25 @@ def fetch_account(api_base: str, headers: Mapping[str, str]) -> AccountFacts:
         default_currency=_text(body.get("default_currency")),
         timezone=_text(settings.get("timezone")),
     )
+
+
+def unreadable(api_base: str, headers: Mapping[str, str]) -> list[str]:
+    """Which of the lists in `NEEDED` these headers may not read; asks for one object of each.
+
+    Only Stripe's definite no counts: what cannot be asked now will be by the first sync.
+    """
+
+    def refused(name: str) -> bool:
+        try:
+            _call("GET", f"{api_base}/v1/{name}?limit=1", headers)
+        except StripeAnswerError as error:
+            return error.status == 403
+        except StripeUnreachableError:
+            return False
+        return False
+
+    with ThreadPoolExecutor(len(NEEDED)) as pool:
+        return [name for name, no in zip(NEEDED, pool.map(refused, NEEDED), strict=True) if no]
 
 
 def exchange_app_token(
@@ -150,7 +197,9 @@ def _call(
     }
     place = url.split("?", 1)[0]
     try:
-        content, status, _ = client.request(method, url, sent, urlencode(form) if form else None)
+        content, status, answer = client.request(
+            method, url, sent, urlencode(form) if form else None
+        )
     except stripe.APIConnectionError:
         # The SDK's text holds the whole exception chain; the place says enough.
         raise StripeUnreachableError(
@@ -163,8 +212,9 @@ def _call(
     except ValueError:
         body = None
     if status == 429 or status >= 500 or not isinstance(body, dict):
-        raise StripeUnreachableError(
-            f"Stripe answered {status} at {place} and could not do it now. Try again later."
+        raise StripeFailedError(
+            f"Stripe answered {status} at {place} and could not do it now. Try again later.",
+            replayed=str(answer.get("Idempotent-Replayed", "")).lower() == "true",
         )
     if status >= 400:
         code, words = _error(body)

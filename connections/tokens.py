@@ -24,8 +24,11 @@ from connections.models import Account, AccountStatus, AuthKind, CredentialPurpo
 from connections.rows import account_row, at, transaction
 from connections.secret import Secret
 from connections.settings import Settings
-from connections.stripe_api import StripeAnswerError, TokenGrant
+from connections.stripe_api import StripeAnswerError, StripeFailedError, TokenGrant
 from connections.vault import Vault
+
+# Idempotency keys tried for one refresh token, each after a kept error of Stripe's.
+_EXCHANGES = 3
 
 _ACCESS, _REFRESH = CredentialPurpose.ACCESS_TOKEN, CredentialPurpose.REFRESH_TOKEN
 
@@ -171,29 +174,44 @@ class AccountAccess:
             return grant.access_token
 
     def _exchange(self, refresh_token: Secret) -> TokenGrant:
-        # Stripe answers a repeated idempotency key with the first answer: should this process die
-        # before the new tokens are stored, the next one gets those same tokens.
-        digest = hashlib.sha256(b"dashtray refresh\0" + refresh_token.reveal().encode())
-        try:
-            grant = stripe_api.exchange_app_token(
-                self.api_base,
-                platform_key(self._settings),
-                {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()},
-                idempotency_key=f"dashtray-{digest.hexdigest()}",
-            )
-        except StripeAnswerError as error:
-            if error.code == "invalid_grant":
-                raise AccessRevokedError(
-                    f"Stripe no longer accepts the token of {self.account_id}: the access was "
-                    "withdrawn, or unused for a year. Connect the account again."
-                ) from None
-            raise
+        for attempt in range(1, _EXCHANGES + 1):
+            try:
+                grant = self._ask_for_tokens(refresh_token, attempt)
+            except StripeFailedError as error:
+                if error.replayed and attempt < _EXCHANGES:
+                    continue
+                raise
+            except StripeAnswerError as error:
+                if error.code == "invalid_grant":
+                    raise AccessRevokedError(
+                        f"Stripe no longer accepts the token of {self.account_id}: the access was "
+                        "withdrawn, or unused for a year, or its successor was lost in a crash. "
+                        "Connect the account again."
+                    ) from None
+                raise
+            break
         if grant.account_id != self.account_id:
             raise StripeUnreachableError(
                 f"Stripe answered for {grant.account_id} when the token of {self.account_id} was "
                 "refreshed; it was not used."
             )
         return grant
+
+    def _ask_for_tokens(self, refresh_token: Secret, attempt: int) -> TokenGrant:
+        """Exchange the refresh token under an idempotency key that any process would use.
+
+        Stripe answers a repeated key with the first answer: should this process die before the
+        new tokens are stored, the next one gets those same tokens. It keeps errors of its own
+        as well; against those only another key helps.
+        """
+        words = f"dashtray refresh {attempt}\0{refresh_token.reveal()}"
+        digest = hashlib.sha256(words.encode()).hexdigest()
+        return stripe_api.exchange_app_token(
+            self.api_base,
+            platform_key(self._settings),
+            {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()},
+            idempotency_key=f"dashtray-{digest}",
+        )
 
 
 def store_grant(

@@ -63,8 +63,10 @@ def connect_by_key(variable: str, tier: str | None, history_days: str | None) ->
         return as_row(connected.account)
 
 
-def connect_by_oauth(tier: str | None, port: int, history_days: str | None) -> dict[str, Any]:
-    """Wait for a person to connect an account on Stripe's page."""
+def connect_by_oauth(
+    tier: str | None, port: int, history_days: str | None, expected: str | None
+) -> dict[str, Any]:
+    """Wait for a person to connect an account on Stripe's page; `expected`, if one is given."""
     settings = Settings.from_environment()
     with open_database(settings) as engine:
         vault = open_vault(settings, engine)
@@ -80,6 +82,7 @@ def connect_by_oauth(tier: str | None, port: int, history_days: str | None) -> d
             port=port,
             tier=tier,
             history_days=history_days,
+            expected_account=expected,
             invite=invite,
         )
         return as_row(connected.account)

@@ -80,6 +80,10 @@ def connect(
         ),
     ] = None,
     port: Annotated[int, typer.Option(help="Port of the OAuth callback on this machine.")] = 8000,
+    account: Annotated[
+        str | None,
+        typer.Option(metavar="ACCT", help="With --oauth: reconnect this account, and no other."),
+    ] = None,
     form: FormatOption = Format.table,
 ) -> None:
     """Connect a Stripe account, by OAuth or by a restricted key of your own."""
@@ -87,8 +91,10 @@ def connect(
 
     if oauth == (api_key_env is not None):
         raise UsageMistake("Choose one way to connect: --oauth, or --api-key-env NAME.")
+    if account and not oauth:
+        raise UsageMistake("--account goes with --oauth: a key says itself whose it is.")
     if oauth:
-        row = account_commands.connect_by_oauth(tier, port, history_days)
+        row = account_commands.connect_by_oauth(tier, port, history_days, account)
     else:
         row = account_commands.connect_by_key(api_key_env or "", tier, history_days)
     show_rows([row], ACCOUNT_COLUMNS, form)

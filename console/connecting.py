@@ -17,13 +17,21 @@ from contextlib import contextmanager
 import uvicorn
 from sqlalchemy.engine import Engine
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from connections.accounts import Connected
 from connections.errors import DashtrayError
-from connections.oauth import Authorisation, begin_authorisation, finish_authorisation
+from connections.oauth import (
+    STATE_LIFETIME,
+    Authorisation,
+    AuthorisationError,
+    begin_authorisation,
+    finish_authorisation,
+)
 from connections.settings import Settings
 from connections.vault import Vault
 from console.service import check_port
@@ -41,7 +49,17 @@ _PAGE = """<!doctype html>
 body {{ font: 17px/1.5 system-ui, sans-serif }}
 main {{ max-width: 34rem; margin: 20vh auto; padding: 0 1rem }}
 </style>
-<main><h1>{title}</h1><p>{text}</p></main></html>"""
+<main><h1>{title}</h1><p>{text}</p><p>{next_step}</p></main></html>"""
+
+#: The pages hold no script and belong into no frame; the callback's address holds a code.
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def connect_app(
@@ -59,13 +77,19 @@ def connect_app(
         settings: The deployment's settings.
         vault: Where the tokens are put.
         authorisation: Where to send the person, and the cookie they must bring back.
-        done: Told the outcome of each callback.
+        done: Told the outcome of each callback but those that are not ours: a page that some
+            other program or tab opens must not end the wait for the owner's.
     """
 
     def start(request: Request) -> Response:
-        response = RedirectResponse(authorisation.url, status_code=303)
+        response = RedirectResponse(authorisation.url, status_code=303, headers=_HEADERS)
         response.set_cookie(
-            COOKIE, authorisation.browser_nonce, httponly=True, samesite="lax", max_age=3600
+            COOKIE,
+            authorisation.browser_nonce,
+            path=CALLBACK_PATH,
+            httponly=True,
+            samesite="lax",
+            max_age=int(STATE_LIFETIME.total_seconds()),
         )
         return response
 
@@ -78,18 +102,25 @@ def connect_app(
                 params=dict(request.query_params),
                 browser_nonce=request.cookies.get(COOKIE),
             )
+        except AuthorisationError as error:
+            if not error.foreign:
+                done(error)
+            return _page(error.title, str(error), error.next_step, 400)
         except DashtrayError as error:
             done(error)
-            next_step = getattr(error, "next_step", "")
-            return _page("Not connected", f"{error} {next_step}".strip(), 400)
+            return _page("Not connected", str(error), "", 400)
         done(connected)
         return _page(
             "Connected",
-            f"{connected.account.display_name or connected.account.account_id} is connected. "
+            f"{connected.account.display_name or connected.account.account_id} is connected.",
             "You can close this page.",
         )
 
-    return Starlette(routes=[Route(START_PATH, start), Route(CALLBACK_PATH, callback)])
+    return Starlette(
+        routes=[Route(START_PATH, start), Route(CALLBACK_PATH, callback)],
+        # A page elsewhere whose name was made to point here must not be answered.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
+    )
 
 
 def wait_for_connection(
@@ -99,6 +130,7 @@ def wait_for_connection(
     *,
     port: int,
     tier: str | None,
+    expected_account: str | None = None,
     invite: Callable[[str], None],
     history_days: str | None = None,
 ) -> Connected:
@@ -110,6 +142,7 @@ def wait_for_connection(
         vault: Where the tokens are put.
         port: Port on the loopback interface; 0 takes a free one.
         tier: Tier of a new account.
+        expected_account: On a reconnection, the only account that may come back.
         invite: Given the URL that a person must open, once the pages are there.
         history_days: Days of payment history of a new account; None means the default.
 
@@ -134,9 +167,10 @@ def wait_for_connection(
             redirect_uri=base + CALLBACK_PATH,
             tier=tier,
             history_days=history_days,
+            expected_account=expected_account,
         )
         app = connect_app(engine, settings, vault, authorisation=authorisation, done=outcomes.put)
-        with _serving(app, listener):
+        with serving(app, listener):
             invite(base + START_PATH)
             outcome = outcomes.get()
     if isinstance(outcome, DashtrayError):
@@ -145,7 +179,8 @@ def wait_for_connection(
 
 
 @contextmanager
-def _serving(app: Starlette, listener: socket.socket) -> Iterator[None]:
+def serving(app: Starlette, listener: socket.socket) -> Iterator[None]:
+    """Serve the application on a socket as long as the block lasts."""
     # The access log would show codes and states.
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -160,7 +195,7 @@ def _serving(app: Starlette, listener: socket.socket) -> Iterator[None]:
         thread.join(timeout=10)
 
 
-def _page(title: str, text: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(
-        _PAGE.format(title=html.escape(title), text=html.escape(text)), status_code=status
-    )
+def _page(title: str, text: str, next_step: str, status: int = 200) -> HTMLResponse:
+    escaped = {"title": title, "text": text, "next_step": next_step}
+    content = _PAGE.format(**{name: html.escape(value) for name, value in escaped.items()})
+    return HTMLResponse(content, status_code=status, headers=_HEADERS)

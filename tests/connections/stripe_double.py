@@ -8,8 +8,10 @@ import base64
 import json
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from urllib.parse import parse_qs
 
 PLATFORM_KEY = "sk_test_platform"
@@ -27,7 +29,10 @@ class StripeDouble:
     api_keys: dict[str, str] = field(default_factory=dict)  # key or token → account id
     connected: set[str] = field(default_factory=set)
     answer_with: tuple[int, dict[str, object]] | None = None
-    account_forbidden: bool = False
+    forbidden: set[str] = field(default_factory=set)  # the last words of paths
+    api_answer: tuple[int, dict[str, object]] | None = None  # to GET only
+    kept_errors: dict[str, int] = field(default_factory=dict)  # idempotency key → 500, replayed
+    fail_next_exchange: bool = False
     exchanged: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)  # closed = answers wait
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -53,6 +58,13 @@ class StripeDouble:
         """One token exchange, as Stripe does it: codes once, refresh tokens replaced."""
         with self.lock:
             self.counts["exchanges"] += 1
+            if idempotency_key in self.kept_errors:
+                self.counts["replayed errors"] += 1
+                return 500, {}
+            if self.fail_next_exchange:
+                self.fail_next_exchange = False
+                self.kept_errors[idempotency_key or ""] = 500
+                return 500, {}
             if idempotency_key in self.replies:
                 return 200, self.replies[idempotency_key or ""]
             if form.get("grant_type") == "authorization_code":
@@ -78,11 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
         account_id = self.double.api_keys.get(key)
         if key == PLATFORM_KEY:
             account_id = self.headers["Stripe-Account"]
-        if self.double.answer_with:
-            self._answer(*self.double.answer_with)
+        if answer := self.double.answer_with or self.double.api_answer:
+            self._answer(*answer)
         elif account_id is None:
             self._answer(401, {"error": {"message": f"Invalid API Key provided: {key}"}})
-        elif self.double.account_forbidden:
+        elif self.path.split("?")[0].rsplit("/", 1)[-1] in self.double.forbidden:
             self._answer(403, {"error": {"code": "missing_permission", "message": "no"}})
         else:
             self._answer(
@@ -110,9 +122,10 @@ class _Handler(BaseHTTPRequestHandler):
             double.connected.discard(form["stripe_user_id"])
             self._answer(200, {"stripe_user_id": form["stripe_user_id"]})
         else:
+            replayed = self.headers["Idempotency-Key"] in double.kept_errors
             answer = double.token(form, self.headers["Idempotency-Key"])
             double.gate.wait(30)
-            self._answer(*answer)
+            self._answer(*answer, {"Idempotent-Replayed": "true"} if replayed else {})
 
     def _from_platform(self) -> bool:
         kind, _, value = self.headers["Authorization"].partition(" ")
@@ -120,11 +133,15 @@ class _Handler(BaseHTTPRequestHandler):
             value = base64.b64decode(value).decode().removesuffix(":")
         return value == PLATFORM_KEY
 
-    def _answer(self, status: int, body: object) -> None:
+    def _answer(
+        self, status: int, body: object, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 

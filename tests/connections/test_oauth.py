@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from connections import oauth
 from connections.accounts import Connected, get_account, list_accounts
 from connections.errors import SettingsError, UnknownAccountError
-from connections.keys import Key
+from connections.keys import Key, add_fresh_key
 from connections.models import (
     Account,
     AccountStatus,
@@ -28,8 +28,10 @@ from connections.requests import recent_requests
 from connections.rows import transaction
 from connections.secret import Secret
 from connections.settings import OAuthFlow, Settings
+from connections.stripe_api import NEEDED
 from connections.tiers import UnknownTierError
-from connections.vault import Vault
+from connections.vault import Vault, open_vault
+from dlt_sources.stripe.streams import STREAMS, Kind
 from tests.connections.conftest import NOW
 from tests.connections.stripe_double import StripeDouble
 
@@ -147,7 +149,7 @@ def test_reconnecting_updates_keeps_history_and_doubles_nothing(flow: Flow) -> N
 
 
 def test_an_account_whose_details_may_not_be_read_connects_all_the_same(flow: Flow) -> None:
-    flow.stripe.account_forbidden = True
+    flow.stripe.forbidden = {"account"}
     account = flow.connect().account
     assert account.display_name is None
     assert account.day_timezone == "UTC"
@@ -241,6 +243,19 @@ class TestRefusals:
             flow.finish(params, begun.browser_nonce)
         assert "STRIPE_SECRET_KEY" in error.value.next_step
 
+    def test_a_missing_permission_is_named(self, flow: Flow) -> None:
+        begun, params = flow.begin()
+        flow.stripe.forbidden = {"invoices", "disputes"}
+        with pytest.raises(oauth.MissingPermissionError, match="disputes, invoices") as error:
+            flow.finish(params, begun.browser_nonce)
+        assert "permissions" in error.value.next_step
+        assert self.unchanged(flow)
+
+    def test_a_scope_that_stripe_does_not_know(self, flow: Flow) -> None:
+        begun, params = flow.begin()
+        with pytest.raises(oauth.MissingPermissionError):
+            flow.finish({"state": params["state"], "error": "invalid_scope"}, begun.browser_nonce)
+
     def test_another_account_on_a_reconnection(self, flow: Flow, add_account: AddAccount) -> None:
         add_account("acct_B", status=AccountStatus.REVOKED)
         begun, params = flow.begin(expected_account="acct_B")
@@ -304,6 +319,18 @@ def test_a_good_state_with_made_up_company_is_an_answer_for_people(
         flow.finish({"state": params["state"], **company}, begun.browser_nonce)
     assert str(error.value).isprintable()
     assert list_accounts(flow.engine) == []
+
+
+def test_a_return_begun_before_a_rotation_is_still_ours(flow: Flow) -> None:
+    begun, params = flow.begin()
+    add_fresh_key(flow.settings.default_key_file)
+    flow.vault = open_vault(flow.settings, flow.engine)
+    assert flow.finish(params, begun.browser_nonce).created
+
+
+def test_what_a_connection_must_read_is_what_a_sync_reads() -> None:
+    lists = [stream.path for stream in STREAMS if stream.kind is not Kind.SINGLE]
+    assert sorted(f"/v1/{name}" for name in NEEDED) == sorted(lists)
 
 
 def test_old_states_are_forgotten(flow: Flow) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
-from connections.accounts import MissingApiKeyError
+from connections import stripe_api
+from connections.accounts import MissingApiKeyError, get_account
 from connections.credentials import read_token
 from connections.errors import (
     AccountStateError,
@@ -20,13 +22,23 @@ from connections.errors import (
     StripeUnreachableError,
     UnknownAccountError,
 )
-from connections.models import AccountStatus, AuthKind, Credential, CredentialPurpose
+from connections.models import (
+    AccountStatus,
+    AuthKind,
+    Credential,
+    CredentialPurpose,
+    RequestKind,
+    SyncOutcome,
+)
 from connections.rows import transaction
 from connections.secret import Secret
 from connections.settings import Settings
 from connections.stripe_api import TokenGrant
+from connections.syncs import begin_sync, due_accounts, record_outcome
 from connections.tokens import AccessProvider, AccessRevokedError, AccountAccess, store_grant
 from connections.vault import Vault
+from dlt_sources.stripe import AccountTask, extract_accounts
+from dlt_sources.stripe.client import Retries
 from tests.connections.conftest import NOW
 from tests.connections.stripe_double import PLATFORM_KEY, StripeDouble
 
@@ -287,6 +299,144 @@ def test_a_process_killed_between_exchange_and_store_loses_nothing(
     assert healed.stdout.strip() == "Bearer sk_test_at2"
     assert stored(engine, vault, CredentialPurpose.REFRESH_TOKEN) == "rt_2"
     assert stripe.counts["grants"] == 1
+
+
+def test_a_lost_successor_is_said_once_and_asks_for_a_reconnection(
+    engine: Engine,
+    vault: Vault,
+    provider: AccessProvider,
+    stripe: StripeDouble,
+    app_account: Callable[[datetime], None],
+) -> None:
+    """Exchanged, never stored, and Stripe no longer knows the idempotency key."""
+    app_account(NOW)
+    stripe.refresh_tokens.clear()
+    access = provider.for_account("acct_A1")
+    begin_sync(engine, "run", ["acct_A1"], RequestKind.TICK, now=NOW)
+    with pytest.raises(AccessRevokedError, match="lost in a crash"):
+        bearer(access, 55)
+    assert stripe.counts["exchanges"] == 1
+    record_outcome(engine, "run", "acct_A1", SyncOutcome.REVOKED, error="lost", now=NOW)
+    with pytest.raises(AccountStateError, match="Connect it again"):
+        provider.for_account("acct_A1")
+    for _ in range(3):
+        with pytest.raises(AccessRevokedError):
+            bearer(access, 55)
+    assert stripe.counts["exchanges"] == 1, "no token is left to try with"
+    assert due_accounts(engine, "scale", now=NOW + timedelta(days=2)) == []
+
+
+def test_an_error_that_stripe_keeps_under_the_key_is_passed_by_another_key(
+    provider: AccessProvider, stripe: StripeDouble, app_account: Callable[[datetime], None]
+) -> None:
+    app_account(NOW)
+    access = provider.for_account("acct_A1")
+    stripe.fail_next_exchange = True
+    with pytest.raises(StripeUnreachableError):
+        bearer(access, 61)
+    assert bearer(access, 61) == "Bearer sk_test_at2"
+    assert (stripe.counts["replayed errors"], stripe.counts["grants"]) == (1, 1)
+
+
+#: Every kind of answer to a call, and whether it says that access is withdrawn for good.
+ANSWERS = [
+    (400, "parameter_missing", False),
+    (400, "idempotency_error", False),
+    (401, None, True),
+    (401, "api_key_expired", True),
+    (402, "card_declined", False),
+    (403, "missing_permission", False),
+    (403, "oauth_not_supported", False),
+    (403, None, False),
+    (403, "account_invalid", True),
+    (404, "resource_missing", False),
+    (409, "lock_timeout", False),
+    (424, None, False),
+    (429, "rate_limit", False),
+    (429, "lock_timeout", False),
+    (500, None, False),
+    (502, None, False),
+    (503, None, False),
+    (504, None, False),
+]
+
+
+def test_only_a_definitive_answer_disconnects_anyone(
+    engine: Engine,
+    vault: Vault,
+    provider: AccessProvider,
+    stripe: StripeDouble,
+    add_account: AddAccount,
+    tmp_path: Path,
+) -> None:
+    """The whole way: Stripe's answer, the extractor's outcome, the account's status."""
+    retries = Retries(attempts=2, rate_attempts=2, base=0.001, cap=0.002)
+    for number, (status, code, definitive) in enumerate(ANSWERS):
+        account_id, run = f"acct_{number}", f"run{number}"
+        add_account(
+            account_id, auth_kind=AuthKind.APP_OAUTH, api_base=stripe.url, connect_base=stripe.url
+        )
+        with transaction(engine) as session:
+            grant = stripe_api._grant(stripe.grant(account_id))
+            store_grant(session, vault, account_id, grant, now=datetime.now(UTC))
+        error = {"message": "no", **({"code": code} if code else {})}
+        stripe.api_answer = (status, {"error": error})
+        access = provider.for_account(account_id)
+        begin_sync(engine, run, [account_id], RequestKind.TICK)
+        task = AccountTask(
+            account_id=account_id,
+            authorise=access.headers,
+            api_base=stripe.url,
+            rejected=lambda headers, access=access: access.rejected(dict(headers)),  # type: ignore[misc]
+            is_revocation=access.is_revocation,
+        )
+        extraction = extract_accounts([task], work_dir=tmp_path, run_id=run, retries=retries)
+        outcome = extraction.outcomes[account_id]
+        assert outcome.status == ("revoked" if definitive else "failed"), (status, code)
+        record_outcome(engine, run, account_id, SyncOutcome(outcome.status), error=outcome.error)
+        account = get_account(engine, account_id)
+        gone = account.status is AccountStatus.REVOKED
+        assert (gone, account.status is AccountStatus.CONNECTED) == (definitive, not definitive)
+        with transaction(engine) as session:
+            kept = session.scalars(
+                select(Credential.purpose).where(Credential.account_id == account_id)
+            ).all()
+        assert len(kept) == (0 if definitive else 2)
+
+
+@pytest.mark.long
+def test_a_thousand_refreshes_in_several_processes_make_one_exchange(
+    engine: Engine,
+    stripe_settings: Settings,
+    vault: Vault,
+    stripe: StripeDouble,
+    app_account: Callable[[datetime], None],
+) -> None:
+    app_account(datetime.now(UTC) - timedelta(minutes=55))
+    environment = {
+        **os.environ,
+        "DASHTRAY_HOME": str(stripe_settings.home),
+        "TEST_DATABASE": engine.url.render_as_string(hide_password=False),
+        "STRIPE_API_BASE": stripe.url,
+        "STRIPE_SECRET_KEY": PLATFORM_KEY,
+    }
+    script = REFRESH.replace(
+        'print(access.headers()["Authorization"])',
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(50) as pool:\n"
+        "    answers = list(pool.map(lambda _: access.headers()['Authorization'], range(250)))\n"
+        "print(len(answers), *set(answers))",
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    answers = [process.communicate()[0].strip() for process in processes]
+    assert answers == ["250 Bearer sk_test_at2"] * 4
+    assert (stripe.counts["exchanges"], stripe.counts["grants"]) == (1, 1)
+    assert stored(engine, vault, CredentialPurpose.REFRESH_TOKEN) == "rt_2"
 
 
 def test_processes_that_refresh_at_once_make_one_exchange(
