@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from connections import accounts as book
+from connections.errors import UnknownAccountError
 from connections.history import (
     history_days_in_words,
     parse_history_days,
@@ -16,7 +19,17 @@ from connections.reads import Reads, reads_of
 from connections.settings import Settings
 from connections.vault import open_vault
 from console import connecting
+from console.jobs import find_job
 from console.output import err
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What was erased, and what is left to people."""
+
+    warehouse_rows: int
+    postgres_rows: int
+    remarks: list[str]
 
 
 def as_row(account: Account, reads: Reads | None = None) -> dict[str, Any]:
@@ -97,6 +110,20 @@ def disconnect(account_id: str) -> str | None:
     settings = Settings.from_environment()
     with open_database(settings) as engine:
         return book.disconnect(engine, settings, account_id).remark
+
+
+def purge(account_id: str) -> Purged:
+    """Disconnect an account if need be, and erase everything that is stored of it."""
+    settings = Settings.from_environment()
+    remarks: list[str] = []
+    with open_database(settings) as engine:
+        # Unknown, it may still have been left half erased.
+        with suppress(UnknownAccountError):
+            remark = book.disconnect(engine, settings, account_id).remark
+            remarks += [remark] if remark else []
+        # Held, so that the embedded server does not stop and start in between.
+        erased = find_job("purge")(account_id, err.print)
+    return Purged(erased.warehouse_rows, erased.postgres_rows, [*remarks, *erased.remarks])
 
 
 def set_tier(account_id: str, tier: str) -> None:

@@ -103,13 +103,34 @@ def connect(
 
 
 @app.command()
-def disconnect(account: AccountArgument) -> None:
-    """Withdraw our access at Stripe, delete the tokens, keep the data."""
+def disconnect(
+    account: AccountArgument,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Also erase everything that is stored of it.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before purging.")] = False,
+) -> None:
+    """Withdraw our access at Stripe, delete the tokens, keep the data unless --purge is given."""
     from console import account_commands
 
-    remark = account_commands.disconnect(account)
-    out.print(f"{account} is disconnected. Its data stay; its credentials are deleted.")
-    if remark:
+    if not purge:
+        remark = account_commands.disconnect(account)
+        out.print(f"{account} is disconnected. Its data stay; its credentials are deleted.")
+        if remark:
+            out.print(remark)
+        return
+    if not yes:
+        typer.confirm(
+            f"Erase all data of {account}? They cannot be brought back but by a new import.",
+            abort=True,
+            err=True,
+        )
+    purged = account_commands.purge(account)
+    out.print(
+        f"{account} is disconnected and erased: {purged.warehouse_rows:,} rows of the warehouse, "
+        f"{purged.postgres_rows:,} of Postgres."
+    )
+    for remark in purged.remarks:
         out.print(remark)
 
 

@@ -1,0 +1,160 @@
+"""Purging an account: everything that is stored of it goes, the other accounts' data stay.
+
+The steps are in the order in which data travel, and each can be done again: a purge that was
+killed is ended by the next one. Postgres knows the account until the last step.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import Engine
+
+from connections.erasing import (
+    delete_account_rows,
+    discard_dead_bytes,
+    erase_id,
+    placeholder,
+)
+from connections.errors import AccountStateError, UnknownAccountError
+from connections.postgres import open_database
+from connections.settings import Settings
+from connections.sync_reports import unfinished_syncs
+from connections.syncs import free_dead_syncs
+from dlt_sources.stripe import load_extraction
+from orchestration.publish import publish_marts
+from orchestration.rewriting import delete_account, rewritten
+from orchestration.warehouse_lock import warehouse_lock
+
+_ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What a purge found.
+
+    Attributes:
+        warehouse_rows: Rows deleted from the warehouse.
+        postgres_rows: Rows deleted or changed in Postgres.
+        files: Files removed or overwritten.
+        remarks: What is left to people, as sentences.
+    """
+
+    warehouse_rows: int
+    postgres_rows: int
+    files: int
+    remarks: tuple[str, ...]
+
+
+def purge_account(account_id: str, on_step: Callable[[str], None] | None = None) -> Purged:
+    """Erase an account that was disconnected, wherever it is stored under the home or in Postgres.
+
+    Args:
+        account_id: The account; one that Postgres does not know any more may be purged too.
+        on_step: Called with a sentence before each step.
+
+    Raises:
+        UnknownAccountError: That is no account's id.
+        AccountStateError: A run is syncing it.
+    """
+    if not _ACCOUNT_ID.fullmatch(account_id):
+        raise UnknownAccountError(f"{account_id!r} is not the id of an account (acct_…).")
+    say = on_step or (lambda step: None)
+    settings = Settings.from_environment()
+    with open_database(settings) as engine:
+        _require_idle(engine, account_id)
+        say("Waiting for the warehouse ...")
+        with warehouse_lock(settings.warehouse_lock_path):
+            warehouse_rows = _purge_warehouse(settings, account_id, say)
+        say("Removing its files ...")
+        files = _purge_files(settings, account_id)
+        say("Erasing it from the history of runs ...")
+        postgres_rows = erase_id(engine, account_id)
+        say("Erasing its account ...")
+        postgres_rows += delete_account_rows(engine, account_id)
+        say("Rewriting the tables of Postgres ...")
+        remarks = discard_dead_bytes(engine, embedded=settings.database_url is None)
+    remarks.append("Backups that were made before still hold it, until you remove them.")
+    return Purged(warehouse_rows, postgres_rows, files, tuple(remarks))
+
+
+def _require_idle(engine: Engine, account_id: str) -> None:
+    free_dead_syncs(engine)
+    for sync in unfinished_syncs(engine):
+        if sync.account_id == account_id:
+            raise AccountStateError(
+                f"The run {sync.run_id} is syncing {account_id}. Wait for its end, or cancel it in "
+                "the Dagster UI; then purge again."
+            )
+
+
+def _purge_warehouse(settings: Settings, account_id: str, say: Callable[[str], None]) -> int:
+    """Delete the account's rows, write the file anew, publish what is left."""
+    say("Loading what killed runs left ...")
+    load_extraction(settings.runs_dir, warehouse=settings.warehouse_path)
+    rows = 0
+    if settings.warehouse_path.exists():
+        say("Deleting its rows and rewriting the warehouse ...")
+        with rewritten(settings.warehouse_path) as connection:
+            rows = delete_account(connection, account_id)
+    if (settings.published_dir / "marts.duckdb").exists():
+        say("Publishing without it ...")
+        publish_marts(settings.warehouse_path, settings.published_dir, "purge")
+    return rows
+
+
+def _purge_files(settings: Settings, account_id: str) -> int:
+    """Remove what is named after the account, and overwrite its id in other files."""
+    count = 0
+    for path in list(_places(settings)):
+        if account_id in path.name:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            count += 1
+        elif path.is_file() and not path.is_symlink():
+            count += _overwrite(path, account_id)
+    return count
+
+
+def _places(settings: Settings) -> Iterator[Path]:
+    """Everything under the home but what is rewritten as a whole, and keys."""
+    rewritten_otherwise = {
+        settings.warehouse_path,
+        settings.published_dir / "marts.duckdb",
+        settings.postgres_dir / "data",
+        settings.keys_dir,
+    }
+
+    def below(directory: Path) -> Iterator[Path]:
+        for path in sorted(directory.iterdir()):
+            if path in rewritten_otherwise:
+                continue
+            yield path
+            if path.is_dir() and not path.is_symlink():
+                yield from below(path)
+
+    yield from below(settings.home)
+
+
+def _overwrite(path: Path, account_id: str) -> bool:
+    """Write the placeholder over the id, in place: a log may be open in another process."""
+    needle = account_id.encode()
+    # An id that only begins with this one is another account's.
+    pattern = re.compile(re.escape(needle) + rb"(?![A-Za-z0-9_])")
+    try:
+        if not path.stat().st_size:
+            return False
+        with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+            places = [found.start() for found in pattern.finditer(content)]
+            for place in places:
+                content[place : place + len(needle)] = placeholder(account_id).encode()
+    except FileNotFoundError:
+        return False
+    return bool(places)

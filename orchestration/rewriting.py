@@ -1,0 +1,96 @@
+"""Rewriting the warehouse file, so that what was deleted is gone from the disk too.
+
+DuckDB marks a deleted row's blocks as free and leaves their bytes where they are. So the file is
+copied into a fresh one, which holds only what is there, and put in its place by one rename.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from dlt_sources.stripe.warehouse import ROW_GROUP, SETTINGS, STORAGE_VERSION
+
+_COLUMN = "account_id"
+
+
+def tables_of_accounts(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the quoted names of all tables that have a column `account_id`."""
+    rows = connection.execute(
+        "select t.schema_name, t.table_name from duckdb_tables() t"
+        " join duckdb_columns() c using (database_name, schema_name, table_name)"
+        " where t.database_name = current_database() and c.column_name = ? order by all",
+        [_COLUMN],
+    ).fetchall()
+    return [f"{_quoted(schema)}.{_quoted(table)}" for schema, table in rows]
+
+
+def delete_account(connection: duckdb.DuckDBPyConnection, account_id: str) -> int:
+    """Delete an account's rows from every table that has the column.
+
+    Returns:
+        How many rows there were.
+    """
+    deleted = 0
+    for table in tables_of_accounts(connection):
+        row = connection.execute(
+            f"delete from {table} where {_COLUMN} = ?",  # noqa: S608 - quoted names
+            [account_id],
+        ).fetchone()
+        deleted += int(row[0]) if row else 0
+    return deleted
+
+
+@contextmanager
+def rewritten(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse for changes; when the block ends well, write the file anew.
+
+    The caller holds the warehouse lock. Killed at any instant it leaves a whole warehouse, with the
+    changes or without them; doing it again ends it.
+
+    Args:
+        warehouse: The warehouse file, which exists.
+
+    Yields:
+        A connection whose current database is the warehouse.
+    """
+    aside = warehouse.with_name(f".{warehouse.name}.new")
+    for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
+        leftover.unlink(missing_ok=True)
+    with duckdb.connect(config=SETTINGS) as connection:
+        connection.execute(f"attach {_text(warehouse)} as warehouse")
+        connection.execute("use warehouse")
+        yield connection
+        connection.execute(
+            f"attach {_text(aside)} as fresh"
+            f" (row_group_size {ROW_GROUP}, storage_version '{STORAGE_VERSION}')"
+        )
+        connection.execute("copy from database warehouse to fresh")
+        connection.execute("checkpoint fresh")
+        connection.execute("use memory")
+        connection.execute("detach fresh")
+        connection.execute("detach warehouse")
+    _sync_to_disk(aside)
+    aside.replace(warehouse)
+    warehouse.with_name(f"{warehouse.name}.wal").unlink(missing_ok=True)
+    _sync_to_disk(warehouse.parent)
+
+
+def _text(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _sync_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
