@@ -24,13 +24,19 @@ class BuildFailed(AssertionError):
 _MANIFESTS: dict[bytes, Any] = {}
 
 
-def dbt(warehouse: Path, *arguments: str, variables: Mapping[str, Any] | None = None) -> None:
+def dbt(
+    warehouse: Path,
+    *arguments: str,
+    variables: Mapping[str, Any] | None = None,
+    project: Path = PROJECT,
+) -> None:
     """Run one dbt command on a warehouse and let go of the file afterwards.
 
     Args:
         warehouse: The DuckDB file.
         arguments: The dbt command and its options, such as `build`.
         variables: dbt vars, such as the preset.
+        project: The dbt project; a copy of it may change, and is parsed each time.
 
     Raises:
         BuildFailed: A model or a test failed, or the project does not parse.
@@ -42,9 +48,9 @@ def dbt(warehouse: Path, *arguments: str, variables: Mapping[str, Any] | None = 
     given = orjson.dumps(variables or {})
     options = [
         "--project-dir",
-        str(PROJECT),
+        str(project),
         "--profiles-dir",
-        str(PROJECT),
+        str(project),
         "--target-path",
         str(warehouse.parent / "target"),
         "--log-path",
@@ -56,12 +62,13 @@ def dbt(warehouse: Path, *arguments: str, variables: Mapping[str, Any] | None = 
         given.decode(),
     ]
     try:
-        if given not in _MANIFESTS:
+        if project == PROJECT and given not in _MANIFESTS:
             parsed = dbtRunner().invoke(["parse", "--no-partial-parse", *options])
             if not parsed.success:
                 raise BuildFailed(str(parsed.exception))
             _MANIFESTS[given] = parsed.result
-        result = dbtRunner(manifest=_MANIFESTS[given]).invoke([*arguments, *options])
+        manifest = _MANIFESTS[given] if project == PROJECT else None
+        result = dbtRunner(manifest=manifest).invoke([*arguments, *options])
     finally:
         DuckDBConnectionManager.close_all_connections()
     if result.success:
