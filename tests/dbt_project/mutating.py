@@ -35,6 +35,7 @@ class Laboratory:
 
     def __init__(self, folder: Path, mutations: Iterable[Mutation] = MUTATIONS) -> None:
         """Land the cases of these mutations and build them with the true models."""
+        folder.mkdir(exist_ok=True)
         self.project = folder / "dbt_project"
         shutil.copytree(PROJECT, self.project, ignore=shutil.ignore_patterns("target", "logs"))
         # Views name the file, so that its copies have its name.
@@ -67,8 +68,10 @@ class Laboratory:
         try:
             rebuilt = mutation.rebuilt or file.stem
             selected = [f"{model}+,+metrics_daily" for model in rebuilt.split()]
-            how = [] if mutation.later else ["--full-refresh"]
-            dbt(self.spoilt, "run", *how, "--select", *selected, project=self.project)
+            how = ["--full-refresh", "--select", *selected]
+            if mutation.later:
+                how = ["--select", "+metrics_daily"]
+            dbt(self.spoilt, "run", *how, project=self.project)
             return self.compared(self.spoilt, mutation.case)
         finally:
             file.write_text(true)

@@ -25,6 +25,8 @@ HOMES = (
     Profile("usd", "Pacific/Pago_Pago", "AS"),
     Profile("gbp", None, "GB"),
 )
+# Its change to an eleventh item leaves no dated trace: events show ten, and it is not prorated.
+UNTOLD = frozenset({"more_than_ten_items"})
 # Each rate of a lively business is multiplied by one of these.
 FACTORS = (0.0, 0.5, 1.0, 1.0, 2.0, 4.0)
 LIVELY: Mapping[str, float] = {
@@ -91,5 +93,5 @@ def drawn(number: int) -> Chosen:
     staged = number % 3 == 0
     if staged:
         rates["case_days"] = chance.choice((45, 60, 90))
-        rates["cases"] = tuple(chance.sample(sorted(CASES), 12))
+        rates["cases"] = tuple(chance.sample(sorted(CASES.keys() - UNTOLD), 12))
     return Chosen("tiny", 1_000_000 + number, rates, is_traced=not staged)

@@ -18,7 +18,8 @@ class Mutation:
         edits: Texts that occur exactly once there, each with what it becomes.
         case: The case whose numbers must change.
         rebuilt: Models from which on to build; the file's own by default.
-        later: Whether it shows only when a later load is added to what was built before.
+        later: Whether it shows only when a later load is added to what was built before; all is
+            built then.
     """
 
     name: str
