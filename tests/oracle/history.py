@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from tests.oracle.discounts import Discounts, ids_of
+from tests.oracle.interruptions import is_silent, paused_after_trial, unpaid_from
 from tests.oracle.lines import (
     details,
     discounted,
@@ -89,6 +90,12 @@ class Timeline:
         moments |= {
             paid for i in self.invoices if (paid := i["status_transitions"]["paid_at"]) is not None
         }
+        if self.now.get("trial_end") is not None:
+            moments |= {
+                line["period"]["start"]
+                for invoice in self.invoices
+                for line in invoice["lines"]["data"]
+            }
         for at in sorted(moments):
             state = self.at(at) if at <= self.readings.now else None
             if state is not None and state.active:
@@ -119,7 +126,9 @@ class Timeline:
         status = self._status(shown, held_back, at)
         items = self._items(shown, held_back, at)
         paused = (shown.get("pause_collection") or {}).get("behavior")
-        if held_back and paused is not None and at < self._paused_from():
+        if held_back and is_silent(self.invoices, at):
+            paused = "void"
+        elif held_back and paused is not None and at < self._paused_from():
             paused = None
         if status not in ("active", "past_due") or paused in PAUSED:
             return State(status, {item: (0, 0, 0) for item, _, _, _ in items})
@@ -166,7 +175,11 @@ class Timeline:
                     and at < paid
                 ):
                     return "incomplete"
+            if paused_after_trial(self.readings, self.invoices, shown, at):
+                return "paused"
             if status in ("canceled", "past_due", "trialing"):
+                return "active"
+            if status == "unpaid" and at < unpaid_from(self.readings, self.invoices, self.now):
                 return "active"
         elif status == "trialing" and any(
             entry[0] > at and entry[2]["status"] in ("active", "past_due") for entry in self.told

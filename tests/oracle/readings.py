@@ -120,6 +120,17 @@ class Readings:
             ordered += _chained(by_second[second])
         return ordered
 
+    def charges_of(self, invoice: Object) -> list[Object]:
+        """Return the charges that tried to pay an invoice."""
+        links = [link["payment"] for link in invoice["payments"]["data"]]
+        charges = {link.get("charge") for link in links}
+        intents = {link.get("payment_intent") for link in links} - {None}
+        return [
+            charge
+            for charge in self.objects("charges")
+            if charge["id"] in charges or charge["payment_intent"] in intents
+        ]
+
     def _gather_discounts(self) -> None:
         """Index every discount object that any reading shows."""
         holders: list[Any] = [version for seen in self.versions.values() for _, version in seen]

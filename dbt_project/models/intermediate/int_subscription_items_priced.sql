@@ -111,7 +111,7 @@ joined as (
             when segments.is_reconstructed then item_states.source
             else segments.source
         end as source,
-        item_states.is_estimated or segments.is_pause_estimated as is_estimated,
+        item_states.is_estimated or segments.is_state_estimated as is_estimated,
         item_states.item_id,
         item_states.position,
         item_states.price_id,

@@ -14,6 +14,10 @@ discounts as (
     select * from {{ ref('int_discounts_gathered') }}
 ),
 
+interruptions as (
+    select * from {{ ref('int_subscription_interruptions_inferred') }}
+),
+
 subscriptions as (
     select distinct
         account_id,
@@ -161,6 +165,12 @@ cuts as (
     from pauses
     union
     select
+        account_id,
+        subscription_id,
+        unnest([valid_from, valid_to]) as cut_at
+    from interruptions
+    union
+    select
         discount_uses.account_id,
         discount_uses.subscription_id,
         unnest([discounts.starts_at, discounts.ends_at, discounts.gone_at]) as cut_at
@@ -200,10 +210,18 @@ stated as (
         states.source,
         states.is_reconstructed,
         case
+            when states.is_reconstructed and silences.pause_behavior is not null
+                then silences.pause_behavior
             when not states.is_reconstructed or bounded.valid_from >= pauses.paused_from
                 then states.pause_behavior
         end as pause_behavior,
-        states.is_reconstructed and states.pause_behavior is not null as is_pause_estimated,
+        states.is_reconstructed
+        and (
+            states.pause_behavior is not null
+            or states.status = 'unpaid'
+            or silences.pause_behavior is not null
+            or interrupted.status is not null
+        ) as is_state_estimated,
         states.discount_ids,
         states.hides_discounts,
         states.trial_started_at,
@@ -227,7 +245,11 @@ stated as (
         case
             when states.is_reconstructed and bounded.valid_from < first_payments.paid_at
                 then 'incomplete'
-            when states.is_reconstructed and states.status in ('canceled', 'past_due', 'trialing')
+            when states.is_reconstructed and interrupted.status is not null
+                then interrupted.status
+            when
+                states.is_reconstructed
+                and states.status in ('canceled', 'past_due', 'trialing', 'unpaid')
                 then 'active'
             when
                 states.status = 'trialing'
@@ -252,6 +274,20 @@ stated as (
         on
             bounded.account_id = pauses.account_id
             and bounded.subscription_id = pauses.subscription_id
+    left join interruptions as interrupted
+        on
+            bounded.account_id = interrupted.account_id
+            and bounded.subscription_id = interrupted.subscription_id
+            and bounded.valid_from >= interrupted.valid_from
+            and bounded.valid_from < interrupted.valid_to
+            and interrupted.status is not null
+    left join interruptions as silences
+        on
+            bounded.account_id = silences.account_id
+            and bounded.subscription_id = silences.subscription_id
+            and bounded.valid_from >= silences.valid_from
+            and bounded.valid_from < silences.valid_to
+            and silences.pause_behavior is not null
 ),
 
 final as (
@@ -268,7 +304,7 @@ final as (
         is_reconstructed,
         trial_started_at,
         pause_behavior,
-        is_pause_estimated,
+        is_state_estimated,
         discount_ids,
         hides_discounts,
         case

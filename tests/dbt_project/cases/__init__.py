@@ -3,8 +3,15 @@
 Belongs here: one module a theme. Not here: how cases are built and compared (`test_cases.py`).
 """
 
-from tests.dbt_project.cases import discounts, history, payments, prices, subscriptions
+from tests.dbt_project.cases import (
+    discounts,
+    history,
+    interruptions,
+    payments,
+    prices,
+    subscriptions,
+)
 from tests.dbt_project.casting import CASES
 
-THEMES = (prices, discounts, subscriptions, history, payments)
+THEMES = (prices, discounts, subscriptions, history, interruptions, payments)
 __all__ = ["CASES", "THEMES"]
