@@ -19,7 +19,8 @@ def unpaid_since_the_retries_ended() -> tuple[Streams, Expected]:
     """Three attempts failed; the last one, 30 days ago, was the end of it."""
     of = price("1000")
     made = subscription((of,), status="unpaid", start=ago(100))
-    links = [{"id": "inpay_u", "status": "open", "payment": {"payment_intent": "pi_u"}}]
+    pays = {"type": "payment_intent", "payment_intent": "pi_u"}
+    links = [{"id": "inpay_u", "status": "open", "payment": pays}]
     unpaid = {"finalized_at": ago(40), "paid_at": None, "voided_at": None}
     owed = cycle(
         made,
