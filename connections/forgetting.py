@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, text, tuple_
 from sqlalchemy.engine import Engine
 
-from connections.models import OAuthState, SyncRequest, SyncRun
+from connections.models import OAuthState, SyncRequest, SyncRun, Verification
 from connections.request_queue import OPEN
 from connections.rows import transaction
 
@@ -13,12 +13,16 @@ from connections.rows import transaction
 def forget_history(engine: Engine, *, before: datetime) -> dict[str, int]:
     """Delete requests, syncs and authorisations that were over before an instant.
 
-    The quota counts today's requests, and the console shows each account's last sync: both stay.
+    The quota counts today's requests, and the console shows each account's last sync and
+    verification: they stay.
 
     Returns:
         Rows deleted by table.
     """
     last = select(SyncRun.account_id, func.max(SyncRun.started_at)).group_by(SyncRun.account_id)
+    last_verified = select(
+        Verification.account_id, Verification.stream, func.max(Verification.verified_at)
+    ).group_by(Verification.account_id, Verification.stream)
     statements = {
         "sync_requests": delete(SyncRequest).where(
             SyncRequest.requested_at < before, SyncRequest.status.not_in(OPEN)
@@ -26,6 +30,12 @@ def forget_history(engine: Engine, *, before: datetime) -> dict[str, int]:
         "sync_runs": delete(SyncRun).where(
             SyncRun.finished_at < before,
             tuple_(SyncRun.account_id, SyncRun.started_at).not_in(last),
+        ),
+        "verifications": delete(Verification).where(
+            Verification.verified_at < before,
+            tuple_(Verification.account_id, Verification.stream, Verification.verified_at).not_in(
+                last_verified
+            ),
         ),
         "oauth_states": delete(OAuthState).where(OAuthState.expires_at < before),
     }

@@ -55,7 +55,8 @@ REQUESTS = Retention(
     "requests",
     "DASHTRAY_KEEP_REQUESTS_DAYS",
     90,
-    "ended sync requests and syncs, expired authorisations; the last sync of each account stays",
+    "ended sync requests, syncs, verifications, expired authorisations; the last sync and "
+    "verification of each account stay",
 )
 READINGS = Retention(
     "readings",

@@ -1,25 +1,36 @@
-"""`dashtray doctor`: what works here, what does not, and what to do about it."""
+"""`dashtray doctor`: what works here, what does not, and what to do about it.
+
+The list of checks, and the short ones; the service's are in `doctor_service`, sizes in `disk_use`.
+"""
 
 from __future__ import annotations
 
-import shutil
+import platform
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-
-from sqlalchemy import text
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
 
 from connections.accounts import list_accounts
 from connections.errors import DashtrayError
 from connections.models import AccountStatus
 from connections.postgres import open_database
+from connections.retention import RETENTIONS
 from connections.settings import Settings
 from connections.vault import open_vault
+from console import doctor_service
+from console.disk_use import disk
+from console.findings import FAIL, OK, WARN, Check, Said
 
 Finding = dict[str, str]
 
 _TIMEOUT_SECONDS = 10
-_LOW_DISK_BYTES = 2 * 2**30
+#: Signatures of webhooks and the lifetime of tokens are judged by the clock.
+_SKEW_SECONDS = 60
+_PACKAGES = ("dashtray-stripe", "dagster", "dbt-core", "duckdb", "dlt")
 
 
 def examine() -> list[Finding]:
@@ -31,13 +42,13 @@ def examine() -> list[Finding]:
     try:
         settings = Settings.from_environment()
     except DashtrayError as error:
-        return [_finding("settings", "fail", str(error))]
-    findings = [_finding("settings", "ok", f"home is {settings.home}")]
-    for name, check in _CHECKS.items():
+        return [_finding("settings", FAIL, str(error))]
+    findings = []
+    for name, check in CHECKS.items():
         try:
             findings += [_finding(name, state, detail) for state, detail in check(settings)]
         except DashtrayError as error:
-            findings.append(_finding(name, "fail", str(error)))
+            findings.append(_finding(name, FAIL, str(error)))
     return findings
 
 
@@ -45,64 +56,74 @@ def _finding(check: str, state: str, detail: str) -> Finding:
     return {"check": check, "state": state, "detail": " ".join(detail.split())}
 
 
-def _postgres(settings: Settings) -> Iterator[tuple[str, str]]:
-    with open_database(settings) as engine, engine.connect() as connection:
-        version: str = connection.execute(text("show server_version")).scalar_one()
-        kind = "DATABASE_URL" if settings.database_url else "embedded"
-        yield "ok", f"{kind}, version {version}, migrated"
+def _settings(settings: Settings) -> Said:
+    yield OK, f"home is {settings.home}"
+    for retention in RETENTIONS:
+        retention.kept()
 
 
-def _encryption_key(settings: Settings) -> Iterator[tuple[str, str]]:
+def _versions(_: Settings) -> Said:
+    installed = ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
+    yield OK, f"{installed}, Python {platform.python_version()}"
+
+
+def _encryption_key(settings: Settings) -> Said:
     with open_database(settings) as engine:
         open_vault(settings, engine)
-        yield "ok", "the key opens the stored credentials"
+        yield OK, "the key opens the stored credentials; keep a copy, it is in no backup"
 
 
-def _accounts(settings: Settings) -> Iterator[tuple[str, str]]:
+def _accounts(settings: Settings) -> Said:
     with open_database(settings) as engine:
         accounts = list_accounts(engine)
     connected = [a for a in accounts if a.status is AccountStatus.CONNECTED]
-    yield "ok", f"{len(connected)} connected, {len(accounts) - len(connected)} not"
+    yield OK, f"{len(connected)} connected, {len(accounts) - len(connected)} not"
     for account in accounts:
         if account.last_error:
-            yield "warn", f"{account.account_id}: {account.last_error}"
+            yield WARN, f"{account.account_id}: {account.last_error}"
 
 
-def _warehouse(settings: Settings) -> Iterator[tuple[str, str]]:
-    warehouse, marts = settings.warehouse_path, settings.published_dir / "marts.duckdb"
-    if not marts.exists():
-        yield "warn", "nothing is published yet; run a sync"
-        return
-    sizes = [f"{path.name} {path.stat().st_size / 2**20:,.1f} MiB" for path in (warehouse, marts)]
-    yield "ok", ", ".join(sizes)
-
-
-def _stripe(settings: Settings) -> Iterator[tuple[str, str]]:
+def _stripe(settings: Settings) -> Said:
+    headers: Message
     try:
         # Any answer will do, even a refusal: nobody's key is sent.
         with urllib.request.urlopen(  # noqa: S310 - settings admit only https and loopback
             settings.stripe_api_base, timeout=_TIMEOUT_SECONDS
-        ):
-            pass
-    except urllib.error.HTTPError:
-        pass
+        ) as answer:
+            headers = answer.headers
+    except urllib.error.HTTPError as refusal:
+        headers = refusal.headers
     except OSError as error:
-        yield "fail", f"{settings.stripe_api_base} cannot be reached: {error}"
+        yield (
+            FAIL,
+            f"{settings.stripe_api_base} cannot be reached: {error}. Check the network, or "
+            "STRIPE_API_BASE",
+        )
         return
-    yield "ok", f"{settings.stripe_api_base} answers"
+    yield OK, f"{settings.stripe_api_base} answers"
+    skew = clock_skew(headers, datetime.now(UTC))
+    if skew is not None and abs(skew) > _SKEW_SECONDS:
+        yield WARN, f"this machine's clock is {skew:+.0f} s from Stripe's. Synchronise it (NTP)"
+    elif skew is not None:
+        yield OK, f"the clock is {skew:+.0f} s from Stripe's"
 
 
-def _disk(settings: Settings) -> Iterator[tuple[str, str]]:
-    free = shutil.disk_usage(settings.home).free
-    state = "ok" if free > _LOW_DISK_BYTES else "warn"
-    yield state, f"{free / 2**30:,.1f} GiB free under {settings.home}"
+def clock_skew(headers: Mapping[str, str] | Message, now: datetime) -> float | None:
+    """By how many seconds this machine's clock is ahead of an answer's; None if it has no time."""
+    try:
+        return (now - parsedate_to_datetime(headers["Date"])).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
-_CHECKS: dict[str, Callable[[Settings], Iterator[tuple[str, str]]]] = {
-    "Postgres": _postgres,
+CHECKS: dict[str, Check] = {
+    "settings": _settings,
+    "versions": _versions,
+    "Postgres": doctor_service.postgres,
     "encryption key": _encryption_key,
     "accounts": _accounts,
-    "warehouse": _warehouse,
+    "service": doctor_service.service,
+    "warehouse": doctor_service.warehouse,
     "Stripe": _stripe,
-    "disk": _disk,
+    "disk": disk,
 }

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 #: Name of the Dagster pool that every step that opens the warehouse belongs to.
@@ -27,8 +28,8 @@ def warehouse_lock(path: Path, on_wait: Callable[[str], None] | None = None) -> 
     The operating system frees the lock when the process dies, however it dies.
 
     Args:
-        path: The lock file; made if it is not there. It holds the owner's process id,
-            for people who look at it; nothing reads it.
+        path: The lock file; made if it is not there. It holds the owner's process id
+            and since when, for people and for `dashtray doctor`.
         on_wait: Called once with a sentence if another process holds the lock.
 
     Yields:
@@ -49,6 +50,6 @@ def warehouse_lock(path: Path, on_wait: Callable[[str], None] | None = None) -> 
                 time.sleep(_POLL_SECONDS)
         handle.seek(0)
         handle.truncate()
-        handle.write(f"{os.getpid()}\n")
+        handle.write(f"{os.getpid()} {datetime.now(UTC).isoformat(timespec='seconds')}\n")
         handle.flush()
         yield

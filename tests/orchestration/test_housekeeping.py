@@ -100,7 +100,12 @@ def test_history_goes_but_not_the_open_nor_the_last(
 
     forgotten = forget_history(engine, before=NOW - 90 * DAY)
 
-    assert forgotten == {"sync_requests": 1, "sync_runs": 1, "oauth_states": 0}
+    assert forgotten == {
+        "sync_requests": 1,
+        "sync_runs": 1,
+        "verifications": 0,
+        "oauth_states": 0,
+    }
     with engine.connect() as connection:
         left = connection.execute(text("select run_id from connections.sync_runs")).scalars().all()
         statuses = connection.execute(
