@@ -21,6 +21,8 @@ DATABASE_URL_VARIABLE = "DASHTRAY_DATABASE_URL"
 """The variable that dagster.yaml reads; give it the value that `open_postgres` yields."""
 
 CONNECT_TIMEOUT = 10
+POOL_SIZE = 5
+"""Connections that an engine keeps, and as many more for a moment (docs/operating.md)."""
 
 # Which database and schema these are, even if others are made under the same names.
 _SCHEMA_IDENTITY = text(
@@ -119,6 +121,8 @@ def make_engine(url: str) -> Engine:
     return create_engine(
         url,
         pool_pre_ping=True,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_SIZE,
         # The SQL's parameters hold ciphertexts and names: never in an error's text.
         hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT, "options": "-c timezone=UTC"},

@@ -55,6 +55,13 @@ def test_retentions_are_read_from_their_settings() -> None:
             retention.kept({retention.setting: "-1"})
 
 
+def test_the_docs_table_says_what_the_code_does() -> None:
+    page = (DBT_MODELS.parents[1] / "docs" / "operating.md").read_text()
+    for retention in RETENTIONS:
+        unit = "day" if retention.days == 1 else "days"
+        assert f"| {retention.days} {unit} | `{retention.setting}` |" in page
+
+
 def test_only_streams_of_which_the_newest_is_read_lose_readings() -> None:
     for stream in NEWEST_ONLY:
         model = (DBT_MODELS / "staging" / f"stg_stripe__{stream}.sql").read_text()
