@@ -6,6 +6,7 @@ objects, then the sync's row with cursor T0 - 60 s, in the same package as the d
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -26,8 +27,9 @@ from dlt_sources.stripe.errors import (
     redact,
 )
 from dlt_sources.stripe.events import LAG, OVERLAP, is_deletion, needs_recovery, touched_by
-from dlt_sources.stripe.first_import import DAY, history_start, import_lists
-from dlt_sources.stripe.landing import AccountLanding, MemoryBudget, sync_row, utc
+from dlt_sources.stripe.first_import import DAY, history_start, import_lists, import_parts
+from dlt_sources.stripe.journal import Checkpoint, Journal, Part
+from dlt_sources.stripe.landing import AccountLanding, MemoryBudget
 from dlt_sources.stripe.models import (
     AccountOutcome,
     AccountTask,
@@ -36,10 +38,12 @@ from dlt_sources.stripe.models import (
     Progress,
     Status,
     StreamFinding,
+    Sweep,
 )
-from dlt_sources.stripe.reader import AccountReader
+from dlt_sources.stripe.reader import AccountReader, parts_of
 from dlt_sources.stripe.references import References, embedded_since, every_reference
-from dlt_sources.stripe.streams import BY_NAME, STREAMS, Kind
+from dlt_sources.stripe.rows import sync_row, utc
+from dlt_sources.stripe.streams import BY_NAME, STREAMS, STRIPE_VERSION, Kind
 from dlt_sources.stripe.tasks import TaskGroup
 from dlt_sources.stripe.transport import Pools
 from dlt_sources.stripe.verify import sweep_account
@@ -57,7 +61,11 @@ RECOVERY_MOST = 90
 
 @dataclass(frozen=True)
 class Shared:
-    """What all accounts of a run share."""
+    """What all accounts of a run share.
+
+    `directory` holds the journals of unfinished accounts; `checkpoint_seconds` is how much reading
+    a kill may cost.
+    """
 
     run_id: str
     directory: Path
@@ -66,6 +74,7 @@ class Shared:
     budget: MemoryBudget
     report: Callable[[Progress], None]
     retries: Retries
+    checkpoint_seconds: float
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,24 @@ def mode_of(task: AccountTask) -> Mode:
     if task.cursor is None:
         return "first_import"
     return "incremental" if task.days is None else "reimport"
+
+
+def identity_of(task: AccountTask) -> dict[str, Any]:
+    """Return what unfinished work must have been asked to be what `task` asks.
+
+    The streams are part of it: a version of this program that reads them otherwise starts afresh.
+    """
+    return {
+        "account": task.account_id,
+        "server": task.api_base,
+        "authorisation": task.authorisation,
+        "API version": STRIPE_VERSION,
+        "table of streams": hashlib.sha256(repr(STREAMS).encode()).hexdigest(),
+        "mode": mode_of(task),
+        "history": task.history_days,
+        "days": [day.isoformat() for day in task.days or ()],
+        "cursor": None if task.cursor is None else task.cursor.events_cursor,
+    }
 
 
 def unix(day: date) -> int:
@@ -121,6 +148,7 @@ def sync_account(task: AccountTask, shared: Shared) -> AccountResult:
     if sync is None:
         outcome = AccountOutcome(task.account_id, status, mode_of(task), error, seconds=seconds)
     else:
+        sync.keep(discard=status == "revoked")
         outcome = sync.outcome(status, error, seconds)
     return AccountResult(outcome)
 
@@ -134,15 +162,21 @@ class _Sync:
         self.now: int | None = None
         self.gap_recovered = False
         self.findings: tuple[StreamFinding, ...] = ()
-        self.suspects = AccountLanding(
-            task.account_id,
-            shared.directory / f"{task.account_id}.suspects",
-            budget=shared.budget,
-        )
+        self.earlier: Checkpoint | None = None
+        self.note: str | None = None
+        self.carried = 0
+        cursor = task.cursor
+        wants: Callable[[Any], bool] = every_reference
+        if cursor is not None:
+            wants = embedded_since(cursor.events_cursor - OVERLAP)
+        references = References(wants)
+        journal = Journal(shared.directory / task.account_id)
         self.landing = AccountLanding(
             task.account_id,
-            shared.directory / task.account_id,
+            journal,
             budget=shared.budget,
+            references=references,
+            checkpoint_seconds=shared.checkpoint_seconds,
         )
         self.client = Client(
             shared.pools.pool_for(task.api_base),
@@ -152,18 +186,49 @@ class _Sync:
             withdrawn=task.is_revocation,
             retries=shared.retries,
         )
-        cursor = task.cursor
-        wants: Callable[[Any], bool] = every_reference
-        if cursor is not None:
-            wants = embedded_since(cursor.events_cursor - OVERLAP)
         self.reader = AccountReader(
             task.account_id,
             self.client,
             TaskGroup(shared.executor, self.client.limiter, on_failure=self.client.stop),
             self.landing,
-            References(wants),
+            self.landing,
             shared.report,
         )
+        self.references = references
+        self.earlier, self.note = journal.restore(identity_of(task), time.time())
+        if self.earlier is not None:
+            self.now = self.earlier.now
+            self.carried = self.earlier.requests
+            self.note = f"went on from {sum(self.earlier.counts.values())} rows read before"
+            self.landing.begin(self.earlier, self._requests)
+
+    def _requests(self) -> int:
+        return self.client.requests
+
+    def keep(self, *, discard: bool) -> None:
+        """End a sync that failed: what it has read stays to go on from, unless it is of no use."""
+        try:
+            if discard:
+                self.landing.discard()
+            else:
+                self.landing.give_up()
+        except (OSError, StripeReadError) as failure:
+            log.warning("account %s: its work could not be kept: %s", self.task.account_id, failure)
+
+    def _go_on(self, start: int, parts: list[Part], landed: set[str]) -> Checkpoint:
+        """Return where the lists are, which from now on is written with the rows."""
+        if self.earlier is None:
+            assert self.now is not None  # noqa: S101 - T0 is taken before any list
+            self.earlier = Checkpoint(
+                task=identity_of(self.task),
+                began=int(time.time()),
+                now=self.now,
+                start=start,
+                landed=frozenset(landed),
+                left=tuple(parts),
+            )
+            self.landing.begin(self.earlier, self._requests)
+        return self.earlier
 
     def run(self) -> pa.Table:
         """Read what the task asks for and return the sync's row."""
@@ -171,9 +236,7 @@ class _Sync:
         start = self._first_import() if cursor is None else self._changes(cursor)
         assert self.now is not None  # noqa: S101 - both ways begin by taking T0
         if self.task.sweep is not None and cursor is not None and not self.gap_recovered:
-            self.findings = sweep_account(
-                self.reader, self.task.sweep, self.suspects, start=start, now=self.now
-            )
+            self.findings = self._sweep(self.task.sweep, start, self.now)
         self.landing.finish()
         self._report_done()
         earlier = 0 if cursor is None else cursor.events_cursor
@@ -186,7 +249,7 @@ class _Sync:
                 "events_cursor": max(earlier, self.now - LAG),
                 "history_start": utc(start).replace(tzinfo=None),
                 "reporting_timezone": self.task.reporting_timezone,
-                "requests": self.client.requests,
+                "requests": self.requests,
                 "objects": sum(self.landing.counts.values()),
                 "read_order": time.time_ns(),
             }
@@ -213,23 +276,31 @@ class _Sync:
             self.now = reply.date
         return self.now
 
+    @property
+    def requests(self) -> int:
+        """Requests that this outcome tells of: also those of a try that was killed."""
+        return self.client.requests + self.carried
+
     def _first_import(self) -> int:
-        self._take_account()
-        poll = Poll(self.reader, None)
-        # The newest events are landed too, so that the next poll's overlap finds them known.
-        since = (self.now or int(time.time())) - LAG - OVERLAP
-        first = poll.first_page(since)
-        now = self._take_time(first)
-        poll.read_on(first, since=now - LAG - OVERLAP, now=now)
-        if self.task.days is not None:
-            start = unix(self.task.days[0])
-        else:
-            start = history_start(now, self.task.history_days)
-        import_lists(self.reader, now=now, start=start, landed=frozenset(poll.landed))
-        return start
+        if self.earlier is None:
+            self._take_account()
+            poll = Poll(self.reader, None)
+            # The newest events are landed too, so that the next poll's overlap finds them known.
+            since = (self.now or int(time.time())) - LAG - OVERLAP
+            first = poll.first_page(since)
+            now = self._take_time(first)
+            poll.read_on(first, since=now - LAG - OVERLAP, now=now)
+            if self.task.days is not None:
+                start = unix(self.task.days[0])
+            else:
+                start = history_start(now, self.task.history_days)
+            self._go_on(start, import_parts(now=now, start=start), poll.landed)
+        assert self.earlier is not None  # noqa: S101 - `_go_on` has set it
+        import_lists(self.reader, self.earlier.left, landed=self.earlier.landed)
+        return self.earlier.start
 
     def _changes(self, cursor: Cursor) -> int:
-        poll = Poll(self.reader, cursor)
+        poll = Poll(self.reader, cursor, self.earlier.landed if self.earlier else frozenset())
         first = poll.first_page(poll.since)
         now = self._take_time(first)
         if now // DAY != int(cursor.started_at.timestamp()) // DAY:
@@ -241,47 +312,64 @@ class _Sync:
             return start
         poll.read_on(first, since=poll.since, now=now)
         if self.task.days is not None:
-            start = self._list_days(self.task.days, start, now)
+            start = self._list_days(self.task.days, start, now, poll.landed)
         refetch(self.reader, poll.changes, since=poll.since, now=now, sizes=cursor.sizes)
         return start
 
     def _recover(self, cursor: Cursor, poll: Poll, first: Reply, now: int) -> None:
         """Import again by lists: a gap this long may have holes in the feed."""
         self.gap_recovered = True
-        self.reader.references.follow_all()
+        self.references.follow_all()
         poll.read_on(first, since=now - LAG - OVERLAP, now=now)
         gap = -(-(now - cursor.events_cursor) // DAY)
 
         def want_deleted(event: dict[str, Any]) -> None:
             if is_deletion(event):
                 for touched in touched_by(event):
-                    self.reader.references.want(touched.stream, [touched.id])
+                    self.landing.want(touched.stream, [touched.id])
 
         for name, ids in cursor.known.items():
-            self.reader.references.want(name, ids)
+            self.landing.want(name, ids)
+        start = history_start(now, min(RECOVERY_MOST, gap + RECOVERY_DAYS))
+        checkpoint = self._go_on(start, import_parts(now=now, start=start), poll.landed)
         import_lists(
             self.reader,
-            now=now,
-            start=history_start(now, min(RECOVERY_MOST, gap + RECOVERY_DAYS)),
-            landed=frozenset(poll.landed) | cursor.seen_events,
+            checkpoint.left,
+            landed=checkpoint.landed | poll.landed | cursor.seen_events,
             on_event=want_deleted,
         )
 
-    def _list_days(self, days: tuple[date, date], start: int, now: int) -> int:
+    def _list_days(self, days: tuple[date, date], start: int, now: int, landed: set[str]) -> int:
         first, last = unix(days[0]), unix(days[1])
         older = first < start
         if older:
             # What these payments name was not looked for when history began later: customers
             # that were deleted since, inline prices of lines.
-            self.reader.references.follow_all()
+            self.references.follow_all()
+        parts: list[Part] = []
         for stream in STREAMS:
             if stream.kind is Kind.HISTORY:
-                self.reader.list_window(stream, Window(first, min(last + DAY, now + 1)))
+                parts += parts_of(stream, Window(first, min(last + DAY, now + 1)))
             elif stream.kind is Kind.STATE and older:
                 # Cheaper than asking for each object that a payment names.
-                self.reader.list_window(stream, Window(0, now + 1))
-        self.reader.group.wait()
+                parts += parts_of(stream, Window(0, now + 1))
+        import_lists(self.reader, self._go_on(start, parts, landed).left, landed=frozenset())
         return extended_history(start, first, last)
+
+    def _sweep(self, sweep: Sweep, start: int, now: int) -> tuple[StreamFinding, ...]:
+        journal = Journal(self.shared.directory / f"{self.task.account_id}.suspects")
+        # What a killed sweep left is of no use to another.
+        journal.restore({}, time.time())
+        suspects = AccountLanding(
+            self.task.account_id,
+            journal,
+            budget=self.shared.budget,
+            references=References(lambda value: False),
+        )
+        try:
+            return sweep_account(self.reader, sweep, suspects, start=start, now=now)
+        finally:
+            suspects.discard()
 
     def _report_done(self) -> None:
         for stream, count in self.landing.counts.items():
@@ -295,9 +383,10 @@ class _Sync:
             mode=mode_of(self.task),
             error=error,
             rows=dict(self.landing.counts) if status == "ok" else {},
-            requests=self.client.requests,
+            requests=self.requests,
             seconds=seconds,
             started_at=None if self.now is None else utc(self.now),
             gap_recovered=self.gap_recovered,
             findings=self.findings if status == "ok" else (),
+            note=self.note,
         )

@@ -9,9 +9,10 @@ from typing import Any
 
 from dlt_sources.stripe.client import Reply
 from dlt_sources.stripe.events import OVERLAP, Changes, is_deletion, plan, touched_by
+from dlt_sources.stripe.journal import Part
 from dlt_sources.stripe.models import Cursor
-from dlt_sources.stripe.reader import AccountReader, Receive, members_of
-from dlt_sources.stripe.streams import BY_NAME, Stream
+from dlt_sources.stripe.reader import AccountReader, Select, members_of
+from dlt_sources.stripe.streams import BY_NAME
 from dlt_sources.stripe.windows import PAGE, Window
 
 EVENTS = BY_NAME["events"]
@@ -28,6 +29,8 @@ class Poll:
 
     reader: AccountReader
     cursor: Cursor | None
+    earlier: frozenset[str] = frozenset()
+    """Events that an earlier try of this sync has landed."""
     changes: dict[str, Changes] = field(default_factory=dict)
     landed: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -37,8 +40,8 @@ class Poll:
         """Start of the poll, unix seconds."""
         return 0 if self.cursor is None else self.cursor.events_cursor - OVERLAP
 
-    def receive(self, stream: Stream, events: list[dict[str, Any]], reply: Reply) -> None:
-        """Take one page of the feed."""
+    def select(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Note what the events of a page touch; return those to be landed."""
         new = []
         with self._lock:
             for event in events:
@@ -50,12 +53,13 @@ class Poll:
                     continue
                 if not known:
                     self.landed.add(event["id"])
-                    new.append(event)
+                    if event["id"] not in self.earlier:
+                        new.append(event)
                 for one in touched:
                     self.changes.setdefault(one.stream, Changes()).add(
                         one, deletion=is_deletion(event)
                     )
-        self.reader.receive(stream, new, reply)
+        return new
 
     def first_page(self, since: int) -> Reply:
         """Read the newest page; its `Date` may serve as T0, because no object was read before."""
@@ -65,19 +69,17 @@ class Poll:
     def read_on(self, first: Reply, *, since: int, now: int) -> None:
         """Take the first page and read all that follow it."""
         members, has_more = members_of(first)
-        self.receive(EVENTS, members, first)
+        self.reader.receive(EVENTS, self.select(members), first)
         if has_more:
-            self.reader.read_on(EVENTS, (), Window(since, now + 1), members, receive=self.receive)
+            whole = Part(EVENTS.name, (), Window(since, now + 1))
+            for part in self.reader.continued(whole, members):
+                self.reader.read_part(part, self.select)
         self.reader.group.wait()
 
 
-def _only(reader: AccountReader, wanted: frozenset[str]) -> Receive:
+def _only(wanted: frozenset[str]) -> Select:
     """Land of a list only what changed: a version of every other object would say nothing new."""
-
-    def receive(stream: Stream, objects: list[dict[str, Any]], reply: Reply) -> None:
-        reader.receive(stream, [obj for obj in objects if obj["id"] in wanted], reply)
-
-    return receive
+    return lambda objects: [obj for obj in objects if obj["id"] in wanted]
 
 
 def refetch(
@@ -102,12 +104,9 @@ def refetch(
         stream = BY_NAME[name]
         chosen = plan(stream, changed, since=since, size=sizes.get(name))
         if chosen.list_from is not None:
-            reader.list_window(
-                stream,
-                Window(chosen.list_from, now + 1),
-                receive=_only(reader, frozenset(chosen.listed)),
-            )
-            reader.references.want(name, chosen.listed)
+            only = _only(frozenset(chosen.listed))
+            reader.list_window(stream, Window(chosen.list_from, now + 1), only)
+            reader.account.want(name, chosen.listed)
         for object_id in chosen.ids:
             reader.fetch(name, object_id)
     reader.group.wait()

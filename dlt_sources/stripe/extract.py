@@ -6,7 +6,6 @@ Nothing in this module or below it opens the warehouse, so a long import never h
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -15,9 +14,11 @@ from pathlib import Path
 import dlt
 
 from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries
+from dlt_sources.stripe.journal import remove_abandoned
+from dlt_sources.stripe.landing import CHECKPOINT_SECONDS
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Extraction, Progress
 from dlt_sources.stripe.pipeline import open_pipeline
-from dlt_sources.stripe.runs import RunDirectory
+from dlt_sources.stripe.runs import UNFINISHED, RunDirectory
 from dlt_sources.stripe.source import Reading, stripe_source
 from dlt_sources.stripe.streams import SYNCS_TABLE
 
@@ -48,11 +49,14 @@ def extract_accounts(
     run_id: str,
     on_progress: Callable[[Progress], None] | None = None,
     retries: Retries = DEFAULT_RETRIES,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Extraction:
     """Read every account of `tasks` and write one dlt package with the rows of those that worked.
 
     A failing account never fails the others: its outcome says `failed` or `revoked`, and none of
-    its rows are in the package.
+    its rows are in the package. What it has read of its lists, or what a killed run has, stays in
+    `work_dir` for three days; the next extraction of the same task goes on from there, with the
+    first try's T0.
 
     Args:
         tasks: Accounts to read; each id at most once.
@@ -61,6 +65,7 @@ def extract_accounts(
             directory name.
         on_progress: Called by one thread at a time, often; keep it cheap.
         retries: How long a request is tried before its account fails.
+        checkpoint_seconds: How much reading a kill may cost.
 
     Returns:
         The extraction, to be passed to `load_extraction`.
@@ -73,23 +78,26 @@ def extract_accounts(
     _check(tasks, run_id)
     with RunDirectory.create(work_dir, run_id) as run:
         began = time.monotonic()
+        unfinished = work_dir / UNFINISHED
+        remove_abandoned(unfinished, time.time())
         reading = Reading(
             tasks,
-            directory=run.rows,
+            directory=unfinished,
             run_id=run_id,
             on_progress=on_progress,
             retries=retries,
+            checkpoint_seconds=checkpoint_seconds,
         )
         outcomes = reading.outcomes
         network = time.monotonic() - began
         if any(outcome.status == "ok" for outcome in outcomes.values()):
             pipeline = open_pipeline(run.pipelines, dlt.destinations.duckdb(":memory:"))
             pipeline.extract(
-                stripe_source(tasks, run.rows, reading=reading), loader_file_format="parquet"
+                stripe_source(tasks, unfinished, reading=reading), loader_file_format="parquet"
             )
             pipeline.normalize()
-        shutil.rmtree(run.rows, ignore_errors=True)
         run.mark_complete(_rows_per_table(outcomes.values()))
+        reading.discard()
     return Extraction(
         run_id=run_id,
         run_dir=run.path,

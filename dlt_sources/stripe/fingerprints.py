@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from dlt_sources.stripe.landing import scrub
+from dlt_sources.stripe.rows import scrub
 
 SILENT: Mapping[str, frozenset[str]] = MappingProxyType(
     {

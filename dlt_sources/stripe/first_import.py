@@ -5,13 +5,13 @@ Also used to recover from a gap too long for the events feed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from dlt_sources.stripe.client import Reply
 from dlt_sources.stripe.events import FEED_DAYS
-from dlt_sources.stripe.reader import AccountReader
-from dlt_sources.stripe.streams import BY_NAME, HISTORY_EVENT_TYPES, STREAMS, Kind, Stream
+from dlt_sources.stripe.journal import Held, Left, Part
+from dlt_sources.stripe.reader import AccountReader, everything, parts_of
+from dlt_sources.stripe.streams import BY_NAME, HISTORY_EVENT_TYPES, STREAMS, Kind
 from dlt_sources.stripe.windows import Window
 
 DAY = 86_400
@@ -22,40 +22,50 @@ def history_start(now: int, days: int) -> int:
     return now // DAY * DAY - days * DAY
 
 
+def import_parts(*, now: int, start: int) -> list[Part]:
+    """Return what an import lists: state whole, history from `start` on, events that tell it.
+
+    Args:
+        now: T0, taken before anything is listed, unix seconds.
+        start: Start of the payment history, unix seconds.
+    """
+    parts: list[Part] = []
+    for stream in STREAMS:
+        if stream.kind is Kind.STATE:
+            parts += parts_of(stream, Window(0, now + 1))
+        elif stream.kind is Kind.HISTORY:
+            parts += parts_of(stream, Window(start, now + 1))
+    types = [("types[]", name) for name in HISTORY_EVENT_TYPES]
+    return parts + parts_of(BY_NAME["events"], Window(now - FEED_DAYS * DAY, now + 1), types)
+
+
 def import_lists(
     reader: AccountReader,
+    left: Iterable[Left],
     *,
-    now: int,
-    start: int,
     landed: frozenset[str],
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
-    """Read all state streams whole and history from `start` on, and what they refer to.
+    """Read what is left of an import's lists, and what they refer to.
 
     Args:
         reader: The account.
-        now: T0, taken before this call, unix seconds.
-        start: Start of the payment history, unix seconds.
+        left: `import_parts`, or what an earlier try had not read of them.
         landed: Ids of events that have been landed already.
         on_event: Called for every event of the last 30 days that tells history.
     """
-    for stream in STREAMS:
-        if stream.kind is Kind.STATE:
-            reader.list_window(stream, Window(0, now + 1))
-        elif stream.kind is Kind.HISTORY:
-            reader.list_window(stream, Window(start, now + 1))
 
-    def receive(stream: Stream, events: list[dict[str, Any]], reply: Reply) -> None:
+    def new_events(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if on_event is not None:
             for event in events:
                 on_event(event)
-        reader.receive(stream, [event for event in events if event["id"] not in landed], reply)
+        return [event for event in events if event["id"] not in landed]
 
-    reader.list_window(
-        BY_NAME["events"],
-        Window(now - FEED_DAYS * DAY, now + 1),
-        receive=receive,
-        extra=[("types[]", name) for name in HISTORY_EVENT_TYPES],
-    )
+    for each in left:
+        if isinstance(each, Held):
+            reader.fetch(each.stream, each.id, each)
+        else:
+            events = each.stream == "events"
+            reader.read_part(each, new_events if events else everything, kept=True)
     reader.group.wait()
     reader.fetch_missing()

@@ -1,145 +1,34 @@
-"""Objects become Arrow rows: one row per reading of one object, as `raw_stripe` holds them.
+"""Where an account's rows wait until it is read: in memory up to a budget, then in its journal.
 
-Rows of an account wait here, in memory up to a budget and then in files, until the account is
-read completely; only then do they enter a load package. So a failed account leaves nothing, and
-memory does not grow with an account.
+Only a completely read account enters a load package, so a failed one leaves nothing in the
+warehouse; what it has read so far stays in its journal, to go on from. Memory does not grow with an
+account.
 """
 
 from __future__ import annotations
 
 import threading
-from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from dlt_sources.stripe.journal import Checkpoint, Journal, Left
+from dlt_sources.stripe.references import References, absent
+from dlt_sources.stripe.rows import Rows
+from dlt_sources.stripe.streams import BY_NAME
 
 ROWS_PER_TABLE = 4000
 """Rows of one Arrow table at most: bounds what dlt buffers for each stream."""
 
-READ_TIME = pa.timestamp("us")
+CHECKPOINT_SECONDS = 5.0
+"""How much reading a kill may cost at most."""
 
-OBJECT_SCHEMA = pa.schema(
-    [
-        pa.field("account_id", pa.string(), nullable=False),
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("created", READ_TIME),
-        pa.field("read_at", READ_TIME, nullable=False),
-        pa.field("read_order", pa.int64(), nullable=False),
-        pa.field("deleted", pa.bool_(), nullable=False),
-        pa.field("object", pa.string(), nullable=False),
-    ]
-)
-
-SYNC_SCHEMA = pa.schema(
-    [
-        pa.field("account_id", pa.string(), nullable=False),
-        pa.field("sync_id", pa.string(), nullable=False),
-        pa.field("mode", pa.string(), nullable=False),
-        pa.field("started_at", READ_TIME, nullable=False),
-        pa.field("events_cursor", pa.int64(), nullable=False),
-        pa.field("history_start", READ_TIME, nullable=False),
-        pa.field("reporting_timezone", pa.string()),
-        pa.field("requests", pa.int64(), nullable=False),
-        pa.field("objects", pa.int64(), nullable=False),
-        pa.field("read_order", pa.int64(), nullable=False),
-    ]
-)
-
-_SPILL = pa.ipc.IpcWriteOptions(compression="lz4")
-
-
-def scrub(value: Any) -> Any:
-    """Remove every `client_secret` from a decoded object, in place; returns it.
-
-    A client secret lets its holder confirm a payment; nothing downstream needs it.
-    """
-    if isinstance(value, dict):
-        value.pop("client_secret", None)
-        for member in value.values():
-            if isinstance(member, (dict, list)):
-                scrub(member)
-    elif isinstance(value, list):
-        for member in value:
-            if isinstance(member, (dict, list)):
-                scrub(member)
-    return value
-
-
-def encode(obj: dict[str, Any]) -> bytes:
-    """Return the object's JSON without client secrets.
-
-    Walking every object in Python costs more than encoding it, so the walk is left out when the
-    text does not contain the word at all.
-    """
-    text = orjson.dumps(obj)
-    if b'"client_secret"' in text:
-        text = orjson.dumps(scrub(obj))
-    return text
-
-
-def tombstone(object_type: str, object_id: str) -> dict[str, Any]:
-    """Return what Stripe answers for a deleted object."""
-    return {"id": object_id, "object": object_type, "deleted": True}
-
-
-@dataclass(slots=True)
-class Rows:
-    """Rows of one stream that are not a table yet.
-
-    The objects' texts lie one after the other in one buffer, as Arrow wants them. Held one by
-    one, allocated by dozens of threads, they would leave the heap several times their size.
-    """
-
-    ids: list[str] = field(default_factory=list)
-    created: list[int | None] = field(default_factory=list)
-    read_at: list[int] = field(default_factory=list)
-    read_order: list[int] = field(default_factory=list)
-    deleted: list[bool] = field(default_factory=list)
-    texts: bytearray = field(default_factory=bytearray)
-    ends: array[int] = field(default_factory=lambda: array("i", [0]))
-
-    def append(self, obj: dict[str, Any], read_at: int, read_order: int) -> int:
-        """Add one reading; returns its size in bytes."""
-        text = encode(obj)
-        self.ids.append(obj["id"])
-        self.created.append(obj.get("created"))
-        self.read_at.append(read_at)
-        self.read_order.append(read_order)
-        self.deleted.append(bool(obj.get("deleted")))
-        self.texts += text
-        self.ends.append(len(self.texts))
-        return len(text)
-
-    def to_table(self, account_id: str) -> pa.Table:
-        """Return the rows as an Arrow table with `OBJECT_SCHEMA`."""
-        seconds = pa.timestamp("s")
-        columns = [
-            pa.array([account_id] * len(self.ids), pa.string()),
-            pa.array(self.ids, pa.string()),
-            pa.array(self.created, seconds).cast(READ_TIME),
-            pa.array(self.read_at, seconds).cast(READ_TIME),
-            pa.array(self.read_order, pa.int64()),
-            pa.array(self.deleted, pa.bool_()),
-            pa.StringArray.from_buffers(
-                len(self.ids), pa.py_buffer(self.ends), pa.py_buffer(self.texts)
-            ),
-        ]
-        return pa.Table.from_arrays(columns, schema=OBJECT_SCHEMA)
-
-
-def sync_row(values: Mapping[str, Any]) -> pa.Table:
-    """Return the one-row table of a completed sync."""
-    return pa.Table.from_pylist([dict(values)], schema=SYNC_SCHEMA)
-
-
-def utc(seconds: int) -> datetime:
-    """Return unix seconds as an aware UTC datetime."""
-    return datetime.fromtimestamp(seconds, UTC)
+SPILL_AT_LEAST = 1024 * 1024
+"""Bytes below which an account that is being read is not asked to make room."""
 
 
 class MemoryBudget:
@@ -156,72 +45,215 @@ class MemoryBudget:
             self.used += size
 
 
-SPILL_AT_LEAST = 1024 * 1024
-"""Bytes below which an account that is being read is not asked to make room."""
-
-
 class AccountLanding:
     """The rows of one account while it is being read. Safe to use from many threads."""
 
-    def __init__(self, account_id: str, directory: Path, *, budget: MemoryBudget) -> None:
+    def __init__(
+        self,
+        account_id: str,
+        journal: Journal,
+        *,
+        budget: MemoryBudget,
+        references: References | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
         self.account_id = account_id
         self.counts: dict[str, int] = {}
-        self._directory = directory
+        self._journal = journal
         self._budget = budget
-        self._lock = threading.Lock()
+        self._references = references or References()
+        self._checkpoint_seconds = checkpoint_seconds
+        self._changed = threading.Condition()
+        self._writing = False
+        self._written_at = time.monotonic()
         self._rows: dict[str, Rows] = {}
         self._bytes = 0
-        self._files: dict[str, list[Path]] = {}
+        self._checkpoint: Checkpoint | None = None
+        self._left: dict[Left, None] = {}
+        self._asked: set[tuple[str, str]] = set()
+        self._requests: Callable[[], int] = lambda: 0
+
+    def begin(self, checkpoint: Checkpoint, requests: Callable[[], int]) -> None:
+        """From now on write checkpoints with the rows.
+
+        Args:
+            checkpoint: Where the reading is: at its beginning, or where an earlier try came to.
+            requests: Called for the requests made so far by this try.
+        """
+        with self._changed:
+            self._checkpoint = checkpoint
+            self._requests = requests
+            self._left = dict.fromkeys(checkpoint.left)
+            for stream, count in checkpoint.counts.items():
+                self.counts[stream] = self.counts.get(stream, 0) + count
 
     def add(
-        self, stream: str, objects: Iterable[dict[str, Any]], read_at: int, read_order: int
+        self,
+        stream: str,
+        objects: Iterable[dict[str, Any]],
+        read_at: int,
+        read_order: int,
+        *,
+        done: Left | None = None,
+        left: Iterable[Left] = (),
     ) -> int:
-        """Land readings of `stream`; returns how many this account has of it now."""
-        with self._lock:
+        """Land readings of `stream`; returns how many this account has of it now.
+
+        Args:
+            stream: Name of the stream.
+            objects: What was read.
+            read_at: When, by Stripe's clock, unix seconds.
+            read_order: When, by this machine's clock, nanoseconds.
+            done: What has been read by this.
+            left: What is to be read because of this.
+        """
+        with self._changed:
+            self._wait_for_room()
             rows = self._rows.setdefault(stream, Rows())
             size = 0
-            for obj in objects:
+            landed = list(objects)
+            for obj in landed:
                 size += rows.append(obj, read_at, read_order)
-                self.counts[stream] = self.counts.get(stream, 0) + 1
+            self._references.note(BY_NAME[stream], landed)
+            count = self.counts[stream] = self.counts.get(stream, 0) + len(landed)
+            if done is not None:
+                self._left.pop(done, None)
+            self._left.update(dict.fromkeys(left))
             self._bytes += size
             self._budget.take(size)
-            if len(rows.ids) >= ROWS_PER_TABLE or self._must_make_room():
-                self._spill()
-            return self.counts.get(stream, 0)
+            if self._writing or not self._must_write(rows):
+                return count
+            self._writing = True
+        self._write()
+        return count
 
-    def _must_make_room(self) -> bool:
+    def exchange(self, done: Left, left: Left) -> None:
+        """Put another thing to be read in the place of one."""
+        with self._changed:
+            self._left.pop(done, None)
+            self._left[left] = None
+
+    def want(self, stream: str, ids: Iterable[str]) -> None:
+        """Ask for objects that must be read, if they are not on the way already."""
+        with self._changed:
+            self._references.want(stream, ids)
+
+    def _must_write(self, rows: Rows) -> bool:
         """No account may take more than its part, nor all together more than there is."""
-        full = self._budget.used >= self._budget.limit and self._bytes >= SPILL_AT_LEAST
-        return full or self._bytes >= self._budget.limit // 4
+        if self._budget.used >= self._budget.limit and self._bytes >= SPILL_AT_LEAST:
+            return True
+        if len(rows.ids) >= ROWS_PER_TABLE or self._bytes >= self._budget.limit // 4:
+            return True
+        due = time.monotonic() - self._written_at >= self._checkpoint_seconds
+        return due and self._checkpoint is not None
+
+    def _wait_for_room(self) -> None:
+        """Hold readers up while a slow disk has as much again to write."""
+        self._changed.wait_for(
+            lambda: not self._writing or self._bytes < max(SPILL_AT_LEAST, self._budget.limit // 4)
+        )
+
+    def _write(self) -> None:
+        """Write all that waits: the budget is the account's, not the stream's.
+
+        Called without the lock, with `_writing` set. What arrives meanwhile waits for the next
+        segment.
+        """
+        with self._changed:
+            rows, self._rows = self._rows, {}
+            size, self._bytes = self._bytes, 0
+            named = self._references.take()
+            checkpoint = self._checkpoint and replace(
+                self._checkpoint,
+                counts=dict(self.counts),
+                requests=self._checkpoint.requests + self._requests(),
+                left=tuple(self._left),
+            )
+        try:
+            tables = {
+                stream: waiting.to_table(self.account_id)
+                for stream, waiting in rows.items()
+                if waiting.ids
+            }
+            self._journal.write(tables, named, checkpoint)
+        finally:
+            with self._changed:
+                self._written_at = time.monotonic()
+                self._writing = False
+                self._budget.take(-size)
+                self._changed.notify_all()
+
+    def _take_turn(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._writing)
+            self._writing = True
 
     def finish(self) -> None:
         """Say that the account is read: its rows may wait long for those of the others."""
-        with self._lock:
-            if self._budget.used >= self._budget.limit // 2:
-                self._spill()
+        if self._budget.used >= self._budget.limit // 2:
+            self._take_turn()
+            self._write()
 
-    def _spill(self) -> None:
-        """Write all waiting rows to files: the budget is the account's, not the stream's."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        for stream, rows in self._rows.items():
-            files = self._files.setdefault(stream, [])
-            path = self._directory / f"{stream}-{len(files)}.arrow"
-            table = rows.to_table(self.account_id)
-            with (
-                pa.OSFile(str(path), "wb") as sink,
-                pa.ipc.new_file(sink, OBJECT_SCHEMA, options=_SPILL) as writer,
-            ):
-                writer.write_table(table)
-            files.append(path)
-        self._rows.clear()
+    def give_up(self) -> None:
+        """Say that the account failed: what it has read so far is there to go on from."""
+        if self._checkpoint is None:
+            self.discard()
+            return
+        # The outcome tells of the requests, so the next try must not count them again.
+        self._checkpoint = replace(self._checkpoint, requests=0)
+        self._requests = lambda: 0
+        self._take_turn()
+        self._write()
+        self._journal.close()
+
+    def discard(self) -> None:
+        """Remove all rows."""
         self._budget.take(-self._bytes)
-        self._bytes = 0
+        self._rows, self._bytes = {}, 0
+        self._journal.discard()
+
+    def seen(self, stream: str) -> frozenset[int]:
+        """Return Python's hashes of the ids of `stream` that were read."""
+        with self._changed:
+            return frozenset(hash(each) for ids in self._read(stream) for each in ids.to_pylist())
+
+    def missing(self) -> dict[str, list[str]]:
+        """Return, by stream, ids that are named and were not read nor returned before.
+
+        Call again after reading them: they may name further objects.
+        """
+        with self._changed:
+            missing: dict[str, list[str]] = {}
+            for stream, named in self._named().items():
+                ids = [
+                    each
+                    for each in absent(named, self._read(stream))
+                    if (stream, each) not in self._asked
+                ]
+                if ids:
+                    missing[stream] = ids
+                    self._asked.update((stream, each) for each in ids)
+            return missing
+
+    def _named(self) -> dict[str, list[pa.Array]]:
+        named = {
+            stream: [pa.array(ids, pa.string())] for stream, ids in self._references.wanted.items()
+        }
+        for table in self._journal.references():
+            for stream in pc.unique(table["stream"]).to_pylist():
+                chosen = table.filter(pc.equal(table["stream"], stream))
+                named.setdefault(stream, []).extend(chosen["id"].chunks)
+        return named
+
+    def _read(self, stream: str) -> Iterator[pa.Array]:
+        waiting = self._rows.get(stream)
+        yield pa.array(waiting.ids if waiting else (), pa.string())
+        for table in self._journal.tables(stream, ["id"]):
+            yield from table["id"].chunks
 
     def tables(self, stream: str) -> Iterator[pa.Table]:
-        """Yield the stream's rows, spilled ones first; for use once the account is read."""
-        for path in self._files.get(stream, ()):
-            with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
-                yield reader.read_all()
+        """Yield the stream's rows, written ones first; for use once the account is read."""
+        yield from self._journal.tables(stream)
         rows = self._rows.get(stream)
         if rows and rows.ids:
             yield rows.to_table(self.account_id)

@@ -145,6 +145,8 @@ class AccountTask:
             day and always reaches now, because a hole behind the cursor would never be filled.
         reporting_timezone: The operator's override, recorded with the sync; `None` if there is
             none.
+        authorisation: An opaque name of the credential's origin, which changes when the account
+            is connected anew: unfinished work of another authorisation is not gone on with.
         rejected: Told the headers that Stripe answered 401 to; returns whether `authorise` now
             gives better ones. By default one more try with whatever it gives.
         is_revocation: Told the status and Stripe's error code of a refusal that stands; returns
@@ -159,6 +161,7 @@ class AccountTask:
     history_days: int = 90
     days: tuple[date, date] | None = None
     reporting_timezone: str | None = None
+    authorisation: str = ""
     rejected: Rejected | None = None
     is_revocation: IsRevocation | None = None
     sweep: Sweep | None = None
@@ -188,12 +191,14 @@ class AccountOutcome:
         mode: What was attempted.
         error: One line without secrets, `None` when `ok`.
         rows: Rows per stream that will be loaded; empty unless `ok`.
-        requests: HTTP requests sent, retries included: the read ledger.
+        requests: HTTP requests sent, retries included, and those of a killed try that was gone on
+            with: the read ledger.
         seconds: Wall time from the first request to the last.
         started_at: T0 by Stripe's clock, UTC; `None` if no answer came.
         gap_recovered: The cursor was too old for the events feed, so lists were read again.
         findings: Of a sweep, by stream; empty if there was none (as after a recovery, which has
             read everything anyway).
+        note: What became of unfinished work of an earlier try, `None` if there was none.
     """
 
     account_id: str
@@ -206,6 +211,7 @@ class AccountOutcome:
     started_at: datetime | None = None
     gap_recovered: bool = False
     findings: tuple[StreamFinding, ...] = ()
+    note: str | None = None
 
 
 @dataclass(frozen=True)

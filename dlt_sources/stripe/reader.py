@@ -6,14 +6,16 @@ What to read is decided elsewhere (`first_import`, `changes`); here is how, for 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 from dlt_sources.stripe.client import Client, Params, Reply
 from dlt_sources.stripe.errors import MalformedBody, ObjectMissing, StripeReadError
-from dlt_sources.stripe.landing import tombstone
+from dlt_sources.stripe.journal import Held, Left, Part
+from dlt_sources.stripe.landing import AccountLanding
 from dlt_sources.stripe.models import Progress
-from dlt_sources.stripe.references import References
+from dlt_sources.stripe.rows import tombstone
 from dlt_sources.stripe.streams import BY_NAME, Nested, Stream
 from dlt_sources.stripe.tasks import TaskGroup
 from dlt_sources.stripe.windows import PAGE, Window, continue_after
@@ -24,7 +26,13 @@ MIN_LIMIT = 10
 EARLIEST = 1_293_840_000
 """2011-01-01, before Stripe's first customers: nothing is expected before it."""
 
-Receive = Callable[[Stream, list[dict[str, Any]], Reply], None]
+Select = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+"""Takes the objects of a page and returns those to be landed."""
+
+
+def everything(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Land all objects of a page."""
+    return objects
 
 
 def members_of(reply: Reply) -> tuple[list[dict[str, Any]], bool]:
@@ -39,18 +47,28 @@ def members_of(reply: Reply) -> tuple[list[dict[str, Any]], bool]:
     return members, has_more
 
 
-def list_params(
-    stream: Stream, variant: Params, window: Window, limit: int
-) -> list[tuple[str, str]]:
-    """Return the query of one list page."""
-    params = [("limit", str(limit)), *variant]
+def list_params(part: Part) -> list[tuple[str, str]]:
+    """Return the query of the next page of `part`."""
+    window = part.window
+    params = [("limit", str(part.limit)), *part.query]
     if window.gte:
         params.append(("created[gte]", str(window.gte)))
     params.append(("created[lt]", str(window.lt)))
     if window.starting_after:
         params.append(("starting_after", window.starting_after))
-    params += [("expand[]", f"data.{name}") for name in stream.expand]
+    params += [("expand[]", f"data.{name}") for name in BY_NAME[part.stream].expand]
     return params
+
+
+def parts_of(stream: Stream, window: Window, extra: Sequence[tuple[str, str]] = ()) -> list[Part]:
+    """Return the parts whose union is every object of `stream` in `window`: one per variant.
+
+    Args:
+        stream: What to list.
+        window: Bounds of `created`.
+        extra: Further query parameters, such as `types[]`.
+    """
+    return [Part(stream.name, (*each.items(), *extra), window) for each in stream.variants]
 
 
 def is_cut(obj: Mapping[str, Any], nested: Nested) -> bool:
@@ -63,7 +81,14 @@ class Landing(Protocol):
     """Takes readings; a sweep compares them instead of keeping them."""
 
     def add(
-        self, stream: str, objects: Iterable[dict[str, Any]], read_at: int, read_order: int
+        self,
+        stream: str,
+        objects: Iterable[dict[str, Any]],
+        read_at: int,
+        read_order: int,
+        *,
+        done: Left | None = None,
+        left: Iterable[Left] = (),
     ) -> int:
         """Take readings of `stream`; returns how many it has had."""
         ...
@@ -71,33 +96,69 @@ class Landing(Protocol):
 
 @dataclass
 class AccountReader:
-    """How one account is read; `landing` and `references` fill as objects arrive."""
+    """How one account is read.
+
+    `landing` takes what arrives; `account` knows what the account has and what is left to read,
+    and is the same unless a sweep compares instead of landing.
+    """
 
     account_id: str
     client: Client
     group: TaskGroup
     landing: Landing
-    references: References
+    account: AccountLanding
     report: Callable[[Progress], None]
     floor: int = EARLIEST
     phase: str = field(default="listing")
 
-    def receive(self, stream: Stream, objects: list[dict[str, Any]], reply: Reply) -> None:
-        """Land objects; those with cut nested lists are completed first, each in its own task."""
-        whole = []
+    def receive(
+        self,
+        stream: Stream,
+        objects: Sequence[dict[str, Any]],
+        reply: Reply,
+        *,
+        done: Left | None = None,
+        left: Sequence[Part] = (),
+        kept: bool = False,
+    ) -> None:
+        """Land objects; those with cut nested lists are completed first, each in its own task.
+
+        Args:
+            stream: Of which stream they are.
+            objects: The objects.
+            reply: What they came with.
+            done: What of the checkpoint has been read by this.
+            left: Parts that are to be read because of this.
+            kept: Whether objects that wait for completion belong into the checkpoint, because
+                nothing else would bring them again after a kill.
+        """
+        whole, cut = [], []
         for obj in objects:
-            cut = [nested for nested in stream.nested if is_cut(obj, nested)]
-            if cut:
-                self._later(cut[0].path, self._complete, stream, obj, cut, reply)
+            lists = [nested for nested in stream.nested if is_cut(obj, nested)]
+            if lists:
+                cut.append((obj, lists, Held(stream.name, obj["id"]) if kept else None))
             else:
                 whole.append(obj)
-        self._land(stream, whole, reply.date, reply.read_order)
+        held = [held for _, _, held in cut if held is not None]
+        self._land(stream, whole, reply, done=done, left=[*left, *held])
+        for obj, lists, waiting in cut:
+            complete = partial(self._complete, stream, obj, lists, reply, waiting)
+            self.group.add(lists[0].path, complete, holds=True)
 
     def _land(
-        self, stream: Stream, objects: list[dict[str, Any]], date: int, read_order: int
+        self,
+        stream: Stream,
+        objects: list[dict[str, Any]],
+        read: Reply | ObjectMissing,
+        *,
+        done: Left | None = None,
+        left: Sequence[Left] = (),
     ) -> None:
-        self.references.note(stream, objects)
-        count = self.landing.add(stream.name, objects, date, read_order)
+        if not objects and done is None and not left:
+            return
+        count = self.landing.add(
+            stream.name, objects, read.date, read.read_order, done=done, left=left
+        )
         self.report(Progress(self.account_id, stream.name, self.phase, count))
 
     def _later(self, endpoint: str, work: Callable[..., None], *args: Any) -> None:
@@ -105,100 +166,95 @@ class AccountReader:
 
     # Lists.
 
-    def list_window(
-        self,
-        stream: Stream,
-        window: Window,
-        *,
-        receive: Receive | None = None,
-        extra: Params = (),
-    ) -> None:
-        """Queue the reading of every object of `stream` in `window`, in all its variants.
+    def read_part(self, part: Part, select: Select = everything, *, kept: bool = False) -> None:
+        """Queue the reading of a part of a list.
 
         Args:
-            stream: What to list.
-            window: Bounds of `created`.
-            receive: Takes the objects of each page; lands them if not given.
-            extra: Further query parameters, such as `types[]`.
+            part: Which part.
+            select: Chooses what is landed; everything if not given.
+            kept: Whether the part is in the checkpoint.
         """
-        for variant in stream.variants:
-            self._later(
-                stream.path,
-                self._list_page,
-                stream,
-                [*variant.items(), *extra],
-                window,
-                PAGE,
-                receive or self.receive,
-            )
+        self._later(BY_NAME[part.stream].path, self._list_page, part, select, kept)
 
-    def _list_page(
-        self,
-        stream: Stream,
-        variant: Params,
-        window: Window,
-        limit: int,
-        receive: Receive,
-    ) -> None:
+    def list_window(self, stream: Stream, window: Window, select: Select = everything) -> None:
+        """Queue the reading of every object of `stream` in `window`, in all its variants."""
+        for part in parts_of(stream, window):
+            self.read_part(part, select)
+
+    def _list_page(self, part: Part, select: Select, kept: bool) -> None:
+        stream = BY_NAME[part.stream]
         try:
             reply = self.client.get(
                 stream.path,
-                list_params(stream, variant, window, limit),
+                list_params(part),
                 endpoint=stream.path,
-                cut_bodies=2 if limit > MIN_LIMIT else None,
+                cut_bodies=2 if part.limit > MIN_LIMIT else None,
             )
             members, has_more = members_of(reply)
         except MalformedBody:
-            if limit <= MIN_LIMIT:
+            if part.limit <= MIN_LIMIT:
                 raise
             # A page of heavily expanded objects can arrive cut: ask for half as many.
-            self._later(stream.path, self._list_page, stream, variant, window, limit // 2, receive)
+            self._instead(part, replace(part, limit=part.limit // 2), select, kept)
             return
         except ObjectMissing:
-            if window.starting_after is None:
+            if part.window.starting_after is None:
                 raise
             # The object that the page starts after was deleted meanwhile: read the part again.
-            again = Window(window.gte, window.lt)
-            self._later(stream.path, self._list_page, stream, variant, again, limit, receive)
+            again = replace(part, window=replace(part.window, starting_after=None))
+            self._instead(part, again, select, kept)
             return
-        receive(stream, members, reply)
-        if has_more:
-            self.read_on(stream, variant, window, members, limit=limit, receive=receive)
+        left = self.continued(part, members) if has_more else []
+        self.receive(
+            stream,
+            select(members),
+            reply,
+            done=part if kept else None,
+            left=left if kept else (),
+            kept=kept,
+        )
+        for each in left:
+            self.read_part(each, select, kept=kept)
 
-    def read_on(
-        self,
-        stream: Stream,
-        variant: Params,
-        window: Window,
-        members: Sequence[dict[str, Any]],
-        *,
-        limit: int = PAGE,
-        receive: Receive,
-    ) -> None:
-        """Queue what follows a page of `window` that said `has_more`."""
-        last = members[-1]
+    def _instead(self, part: Part, other: Part, select: Select, kept: bool) -> None:
+        if kept:
+            self.account.exchange(part, other)
+        self.read_part(other, select, kept=kept)
+
+    def continued(self, part: Part, members: Sequence[dict[str, Any]]) -> list[Part]:
+        """Return what is left of `part` after a page with `members` that said `has_more`."""
+        path, last, window = BY_NAME[part.stream].path, members[-1], part.window
         if last["id"] == window.starting_after:
-            raise StripeReadError(f"{stream.path}: the list does not advance past {last['id']}")
-        busy = self.group.active(stream.path)
-        idle = max(0, self.client.limiter.endpoint_concurrency(stream.path) - busy)
-        for part in continue_after(
-            window, last["id"], last["created"], floor=self.floor, idle=idle
-        ):
-            self._later(stream.path, self._list_page, stream, variant, part, limit, receive)
+            raise StripeReadError(f"{path}: the list does not advance past {last['id']}")
+        idle = self.client.limiter.endpoint_concurrency(path) - self.group.active(path)
+        windows = continue_after(
+            window, last["id"], last["created"], floor=self.floor, idle=max(0, idle)
+        )
+        return [replace(part, window=each) for each in windows]
 
     # Nested lists.
 
     def _complete(
-        self, stream: Stream, obj: dict[str, Any], cut: Sequence[Nested], reply: Reply
+        self,
+        stream: Stream,
+        obj: dict[str, Any],
+        cut: Sequence[Nested],
+        reply: Reply,
+        held: Held | None,
     ) -> None:
-        for nested in cut:
-            obj[nested.field] = {
-                **obj[nested.field],
-                "data": self._all_of(nested, obj["id"]),
-                "has_more": False,
-            }
+        try:
+            for nested in cut:
+                obj[nested.field] = {
+                    **obj[nested.field],
+                    "data": self._all_of(nested, obj["id"]),
+                    "has_more": False,
+                }
+        except ObjectMissing:
+            # It was deleted since its page was read, a draft invoice for instance.
+            self._fetch(stream, obj["id"], held)
+            return
         # The object keeps the time of its own page: what changed since has an event after T0.
-        self._land(stream, [obj], reply.date, reply.read_order)
+        self._land(stream, [obj], reply, done=held)
 
     def _all_of(self, nested: Nested, parent_id: str) -> list[dict[str, Any]]:
         path = nested.path.replace("{id}", parent_id)
@@ -226,12 +282,12 @@ class AccountReader:
 
     # Objects by id.
 
-    def fetch(self, stream_name: str, object_id: str) -> None:
+    def fetch(self, stream_name: str, object_id: str, held: Held | None = None) -> None:
         """Queue the reading of one object; one that is gone lands as a tombstone."""
         stream = BY_NAME[stream_name]
-        self._later(stream.path, self._fetch, stream, object_id)
+        self._later(stream.path, self._fetch, stream, object_id, held)
 
-    def _fetch(self, stream: Stream, object_id: str) -> None:
+    def _fetch(self, stream: Stream, object_id: str, held: Held | None) -> None:
         try:
             reply = self.client.get(
                 f"{stream.path}/{object_id}",
@@ -240,17 +296,17 @@ class AccountReader:
             )
         except ObjectMissing as missing:
             stone = tombstone(stream.object_type, object_id)
-            self._land(stream, [stone], missing.date, missing.read_order)
+            self._land(stream, [stone], missing, done=held)
             return
         obj = reply.data
         if obj.get("deleted"):
             obj = tombstone(stream.object_type, object_id)
-        self.receive(stream, [obj], reply)
+        self.receive(stream, [obj], reply, done=held, kept=held is not None)
 
     def fetch_missing(self) -> None:
         """Read objects that others name and that were not read, until nothing is missing."""
         self.phase = "completing"
-        while missing := self.references.missing():
+        while missing := self.account.missing():
             for stream_name, ids in missing.items():
                 for object_id in ids:
                     self.fetch(stream_name, object_id)

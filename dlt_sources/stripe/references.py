@@ -1,14 +1,16 @@
 """Which objects others name, and which of them have been read: foreign keys without holes.
 
-Only ids are remembered, as 64-bit hashes where the object itself has been seen; never objects.
+Only ids are remembered, never objects; and those of rows that have been written to files are looked
+up there (`AccountLanding.ids`), so nothing here grows with the account.
 """
 
 from __future__ import annotations
 
-import threading
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dlt_sources.stripe.streams import Stream
 
@@ -53,25 +55,24 @@ def embedded_since(since: int) -> Callable[[Any], bool]:
 
 
 class References:
-    """What an account's objects name, and what has been read. Safe to use from many threads."""
+    """Ids that an account's objects name, by stream, since they were last `taken` to a file.
+
+    Not safe to use from many threads by itself: `AccountLanding` calls it under its lock, because
+    a row and what it names must become durable together.
+    """
 
     def __init__(self, wants: Callable[[Any], bool] = every_reference) -> None:
         self._wants = wants
-        self._lock = threading.Lock()
-        self._seen: dict[str, array[int]] = {}
-        self._wanted: dict[str, dict[int, str]] = {}
+        self._wanted: dict[str, set[str]] = {}
 
     def note(self, stream: Stream, objects: Iterable[dict[str, Any]]) -> None:
-        """Remember that `objects` of `stream` were read, and what they name."""
-        with self._lock:
-            seen = self._seen.setdefault(stream.name, array("q"))
+        """Remember what `objects` of `stream` name."""
+        for reference in stream.references:
+            wanted = self._wanted.setdefault(reference.stream, set())
             for obj in objects:
-                seen.append(hash(obj["id"]))
-                for reference in stream.references:
-                    wanted = self._wanted.setdefault(reference.stream, {})
-                    for value in follow(obj, reference.path):
-                        if self._wants(value) and (found := id_of(value)):
-                            wanted[hash(found)] = found
+                for value in follow(obj, reference.path):
+                    if self._wants(value) and (found := id_of(value)):
+                        wanted.add(found)
 
     def follow_all(self) -> None:
         """From now on follow every reference."""
@@ -79,26 +80,24 @@ class References:
 
     def want(self, stream_name: str, ids: Iterable[str]) -> None:
         """Ask for objects that must be read, if they are not on the way already."""
-        with self._lock:
-            wanted = self._wanted.setdefault(stream_name, {})
-            wanted.update((hash(found), found) for found in ids)
+        self._wanted.setdefault(stream_name, set()).update(ids)
 
-    def seen(self, stream_name: str) -> frozenset[int]:
-        """Return Python's hashes of the ids of `stream_name` that were read."""
-        with self._lock:
-            return frozenset(self._seen.get(stream_name, ()))
+    @property
+    def wanted(self) -> Mapping[str, set[str]]:
+        """What is named and was not taken yet, by stream."""
+        return self._wanted
 
-    def missing(self) -> dict[str, list[str]]:
-        """Return, by stream, ids that are named and were not read; forgets that they are wanted.
+    def take(self) -> dict[str, set[str]]:
+        """Return what is named, and forget it: the caller writes it to a file."""
+        taken, self._wanted = self._wanted, {}
+        return taken
 
-        Call again after reading them: they may name further objects.
-        """
-        with self._lock:
-            missing: dict[str, list[str]] = {}
-            for stream, wanted in self._wanted.items():
-                for known in self._seen.get(stream, ()):
-                    wanted.pop(known, None)
-                if wanted:
-                    missing[stream] = sorted(wanted.values())
-            self._wanted.clear()
-            return missing
+
+def absent(wanted: Iterable[pa.Array], read: Iterable[pa.Array]) -> list[str]:
+    """Return the ids that are in `wanted` and not in `read`, sorted, each once."""
+    named = pc.unique(pa.chunked_array(wanted, pa.string()))
+    if not len(named):
+        return []
+    known = pa.chunked_array(read, pa.string())
+    missing: list[str] = named.filter(pc.invert(pc.is_in(named, value_set=known))).to_pylist()
+    return sorted(missing)

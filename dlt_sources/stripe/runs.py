@@ -1,10 +1,11 @@
 """A run's directory: what stage it reached, and whether a live process works on it.
 
     <work_dir>/<run_id>/lock        held (flock) while a process works on the run
-                       /rows/       rows of accounts still being read
                        /dlt/        the dlt pipeline with the load package
                        /complete    rows per table, once the package is whole
                        /attempt/    what a load works on
+    <work_dir>/.unfinished/         journals of accounts still being read, by account: the next
+                                    run of an account goes on from there, whatever its id
 
 The kernel lets go of the lock when a process dies, however it dies.
 """
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _UNNAMED = ".new-"
+UNFINISHED = ".unfinished"
 
 
 class RunBusy(Exception):
@@ -66,16 +68,9 @@ class RunDirectory:
         if not work_dir.is_dir():
             return []
         found = [
-            path
-            for path in work_dir.iterdir()
-            if path.is_dir() and not path.name.startswith(_UNNAMED)
+            path for path in work_dir.iterdir() if path.is_dir() and not path.name.startswith(".")
         ]
         return [cls(path) for path in sorted(found, key=lambda path: path.stat().st_ctime)]
-
-    @property
-    def rows(self) -> Path:
-        """Rows of accounts that are being read."""
-        return self.path / "rows"
 
     @property
     def pipelines(self) -> Path:

@@ -18,8 +18,9 @@ from dlt.extract import DltResource
 
 from dlt_sources.stripe.account import AccountResult, Shared, sync_account
 from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries
-from dlt_sources.stripe.landing import OBJECT_SCHEMA, ROWS_PER_TABLE, SYNC_SCHEMA, MemoryBudget
+from dlt_sources.stripe.landing import CHECKPOINT_SECONDS, ROWS_PER_TABLE, MemoryBudget
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Progress
+from dlt_sources.stripe.rows import OBJECT_SCHEMA, SYNC_SCHEMA
 from dlt_sources.stripe.streams import STREAMS, SYNCS_TABLE
 from dlt_sources.stripe.transport import Pools
 
@@ -57,7 +58,9 @@ class Reading:
         run_id: str,
         on_progress: Callable[[Progress], None] | None = None,
         retries: Retries = DEFAULT_RETRIES,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
+        self._checkpoint_seconds = checkpoint_seconds
         self._tasks = tasks
         self._retries = retries
         self._directory = directory
@@ -95,6 +98,12 @@ class Reading:
             OBJECT_SCHEMA,
         )
 
+    def discard(self) -> None:
+        """Remove the rows of accounts that were read completely: they are in a package now."""
+        for result in self.results():
+            if result.landing is not None:
+                result.landing.discard()
+
     def _read(self) -> list[AccountResult]:
         if not self._tasks:
             return []
@@ -113,6 +122,7 @@ class Reading:
                     budget=MemoryBudget(MEMORY),
                     report=one_at_a_time(self._on_progress),
                     retries=self._retries,
+                    checkpoint_seconds=self._checkpoint_seconds,
                 )
                 return list(coordinators.map(lambda task: sync_account(task, shared), self._tasks))
         finally:

@@ -15,6 +15,10 @@ from dlt_sources.stripe.limiter import Limiter
 
 Task = Callable[[], None]
 
+HELD_MOST = 200
+"""Objects of an account that may wait in memory for their nested lists. Lists bring objects a
+hundred at a time, and each cut one takes a request of its own, so lists would run far ahead."""
+
 
 class TaskGroup:
     """Tasks of one account: started in order per endpoint, at most so many at once.
@@ -29,15 +33,24 @@ class TaskGroup:
         self._limiter = limiter
         self._on_failure = on_failure
         self._changed = threading.Condition()
-        self._queues: dict[str, deque[Task]] = {}
+        self._queues: dict[str, deque[tuple[Task, bool]]] = {}
         self._running: dict[str, int] = {}
+        self._held = 0
         self._error: BaseException | None = None
 
-    def add(self, endpoint: str, task: Task) -> None:
-        """Queue a task; it starts when its endpoint and the account have room."""
+    def add(self, endpoint: str, task: Task, *, holds: bool = False) -> None:
+        """Queue a task; it starts when its endpoint and the account have room.
+
+        Args:
+            endpoint: What it asks; all tasks of an endpoint hold, or none.
+            task: The task.
+            holds: Whether it keeps an object in memory until it is done. While many do, only they
+                are started.
+        """
         with self._changed:
             if self._error is None:
-                self._queues.setdefault(endpoint, deque()).append(task)
+                self._held += holds
+                self._queues.setdefault(endpoint, deque()).append((task, holds))
                 self._start()
 
     def active(self, endpoint: str) -> int:
@@ -66,13 +79,15 @@ class TaskGroup:
             for endpoint, queue in self._queues.items():
                 if sum(self._running.values()) >= self._limiter.concurrency:
                     return
+                if not queue or (self._held >= HELD_MOST and not queue[0][1]):
+                    continue
                 running = self._running.get(endpoint, 0)
-                if queue and running < self._limiter.endpoint_concurrency(endpoint):
+                if running < self._limiter.endpoint_concurrency(endpoint):
                     self._running[endpoint] = running + 1
-                    self._executor.submit(self._run, endpoint, queue.popleft())
+                    self._executor.submit(self._run, endpoint, *queue.popleft())
                     started = True
 
-    def _run(self, endpoint: str, task: Task) -> None:
+    def _run(self, endpoint: str, task: Task, holds: bool) -> None:
         error: BaseException | None = None
         try:
             task()
@@ -80,6 +95,7 @@ class TaskGroup:
             error = raised
         with self._changed:
             self._running[endpoint] -= 1
+            self._held -= holds
             if error is not None:
                 if self._error is None:
                     self._error = error

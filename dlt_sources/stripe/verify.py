@@ -19,14 +19,14 @@ from typing import Any, TypeVar
 
 import orjson
 
-from dlt_sources.stripe.client import Reply
 from dlt_sources.stripe.events import FEED_DAYS, OVERLAP, touched_by
 from dlt_sources.stripe.fingerprints import differing_fields
 from dlt_sources.stripe.first_import import DAY
-from dlt_sources.stripe.landing import AccountLanding, encode
+from dlt_sources.stripe.journal import Left
+from dlt_sources.stripe.landing import AccountLanding
 from dlt_sources.stripe.models import Difference, DriftKind, StreamFinding, Sweep
 from dlt_sources.stripe.reader import AccountReader, Landing
-from dlt_sources.stripe.references import References
+from dlt_sources.stripe.rows import encode
 from dlt_sources.stripe.stored import ASKED_AT_ONCE, StoredIndex, hash64
 from dlt_sources.stripe.streams import BY_NAME, STREAMS, Kind, Stream
 from dlt_sources.stripe.sweep_plan import Part, plan_sweep
@@ -95,7 +95,14 @@ class Comparer:
         }
 
     def add(
-        self, stream: str, objects: Iterable[dict[str, Any]], read_at: int, read_order: int
+        self,
+        stream: str,
+        objects: Iterable[dict[str, Any]],
+        read_at: int,
+        read_order: int,
+        *,
+        done: Left | None = None,
+        left: Iterable[Left] = (),
     ) -> int:
         """Compare readings of `stream`; returns how many of it were looked at so far."""
         tally = self.tallies[stream]
@@ -200,14 +207,15 @@ class _Sweeper:
         """Read the events since T0 and return what they name, as hashes by stream."""
         found: dict[str, set[int]] = {}
 
-        def receive(stream: Stream, events: list[dict[str, Any]], reply: Reply) -> None:
+        def note(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for event in events:
                 for touched in touched_by(event):
                     found.setdefault(touched.stream, set()).add(hash64(touched.id.encode()))
+            return []
 
         # Far beyond T0: however long the sweep took, the newest events are in it.
         window = Window(self.now - OVERLAP, self.now + FEED_DAYS * DAY)
-        self.reader.list_window(BY_NAME["events"], window, receive=receive)
+        self.reader.list_window(BY_NAME["events"], window, note)
         self.reader.group.wait()
         return {name: frozenset(hashes) for name, hashes in found.items()}
 
@@ -291,11 +299,10 @@ def sweep_account(
     Returns:
         What was found, one entry per stream.
     """
-    comparer = Comparer(sweep.stored.indexes(), reader.references.seen, suspects)
+    comparer = Comparer(sweep.stored.indexes(), reader.account.seen, suspects)
     sweeping = replace(
         reader,
         landing=comparer,
-        references=References(lambda value: False),
         phase="comparing",
     )
     windows = {

@@ -9,13 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_sources.stripe.landing import (
-    OBJECT_SCHEMA,
-    ROWS_PER_TABLE,
-    AccountLanding,
-    MemoryBudget,
-    Rows,
-)
+from dlt_sources.stripe.journal import Journal
+from dlt_sources.stripe.landing import ROWS_PER_TABLE, AccountLanding, MemoryBudget
+from dlt_sources.stripe.rows import OBJECT_SCHEMA, Rows
 from dlt_sources.stripe.source import join_small
 
 MEGABYTE = 1024 * 1024
@@ -47,7 +43,9 @@ def test_objects_come_out_as_they_went_in(values: list[Any]) -> None:
 @pytest.mark.parametrize("limit", [MEGABYTE, 64 * MEGABYTE])
 def test_memory_stays_within_the_budget_and_no_row_is_lost(tmp_path: Path, limit: int) -> None:
     budget = MemoryBudget(limit)
-    landings = [AccountLanding(f"acct_{n}", tmp_path / str(n), budget=budget) for n in range(3)]
+    landings = [
+        AccountLanding(f"acct_{n}", Journal(tmp_path / str(n)), budget=budget) for n in range(3)
+    ]
     page = [obj(i, 10_000) for i in range(100)]
     for landing in landings:
         for _ in range(5):
@@ -63,7 +61,7 @@ def test_memory_stays_within_the_budget_and_no_row_is_lost(tmp_path: Path, limit
 
 
 def test_tables_are_bounded(tmp_path: Path) -> None:
-    landing = AccountLanding("acct_1", tmp_path, budget=MemoryBudget(64 * MEGABYTE))
+    landing = AccountLanding("acct_1", Journal(tmp_path), budget=MemoryBudget(64 * MEGABYTE))
     for start in range(0, 3 * ROWS_PER_TABLE, 100):
         landing.add("charges", [obj(i) for i in range(start, start + 100)], 1, 1)
     assert max(table.num_rows for table in landing.tables("charges")) <= ROWS_PER_TABLE + 100

@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from dlt_sources.stripe import Cursor
-from dlt_sources.stripe.landing import encode
 from dlt_sources.stripe.models import AccountTask
+from dlt_sources.stripe.rows import encode
 from dlt_sources.stripe.source import Reading
 from tests.dlt_sources.rig import IMPATIENT
 from tests.dlt_sources.stub import ACCOUNT, Stub, running_stub
