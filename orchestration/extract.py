@@ -127,6 +127,8 @@ def payment_history(
         _record(engine, context.run_id, extraction)
         for outcome in extraction.outcomes.values():
             record_findings(engine, context.run_id, outcome)
+            if outcome.note is not None:
+                context.log.info(f"{outcome.account_id}: {outcome.note}")
         failures |= {
             outcome.account_id: outcome.error or outcome.status
             for outcome in extraction.outcomes.values()
@@ -141,6 +143,7 @@ def payment_history(
     metadata: dict[str, Any] = {
         "accounts_read": len(extraction.ok),
         "accounts_failed": len(failures),
+        "accounts_resumed": sum(outcome.resumed for outcome in extraction.outcomes.values()),
         "requests": sum(outcome.requests for outcome in extraction.outcomes.values()),
         "rows": sum(sum(outcome.rows.values()) for outcome in extraction.outcomes.values()),
         "network_seconds": round(extraction.network_seconds, 2),
@@ -237,6 +240,7 @@ def _tasks(
                 days=reimported or _history_to_read(account, cursor),
                 reporting_timezone=account.reporting_timezone,
                 sweep=sweeps.get(account.account_id),
+                authorisation=f"{account.auth_kind} of {account.connected_at.isoformat()}",
             )
         )
     return tasks, failures

@@ -164,6 +164,7 @@ class _Sync:
         self.findings: tuple[StreamFinding, ...] = ()
         self.earlier: Checkpoint | None = None
         self.note: str | None = None
+        self.resumed = False
         self.carried = 0
         cursor = task.cursor
         wants: Callable[[Any], bool] = every_reference
@@ -198,6 +199,7 @@ class _Sync:
         self.earlier, self.note = journal.restore(identity_of(task), time.time())
         if self.earlier is not None:
             self.now = self.earlier.now
+            self.resumed = True
             self.carried = self.earlier.requests
             self.note = f"went on from {sum(self.earlier.counts.values())} rows read before"
             self.landing.begin(self.earlier, self._requests)
@@ -388,5 +390,6 @@ class _Sync:
             started_at=None if self.now is None else utc(self.now),
             gap_recovered=self.gap_recovered,
             findings=self.findings if status == "ok" else (),
+            resumed=self.resumed,
             note=self.note,
         )

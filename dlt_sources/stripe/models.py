@@ -198,6 +198,7 @@ class AccountOutcome:
         gap_recovered: The cursor was too old for the events feed, so lists were read again.
         findings: Of a sweep, by stream; empty if there was none (as after a recovery, which has
             read everything anyway).
+        resumed: Unfinished work of an earlier try was gone on with.
         note: What became of unfinished work of an earlier try, `None` if there was none.
     """
 
@@ -211,6 +212,7 @@ class AccountOutcome:
     started_at: datetime | None = None
     gap_recovered: bool = False
     findings: tuple[StreamFinding, ...] = ()
+    resumed: bool = False
     note: str | None = None
 
 
