@@ -159,17 +159,18 @@ class AccountLanding:
         Called without the lock, with `_writing` set. What arrives meanwhile waits for the next
         segment.
         """
-        with self._changed:
-            rows, self._rows = self._rows, {}
-            size, self._bytes = self._bytes, 0
-            named = self._references.take()
-            checkpoint = self._checkpoint and replace(
-                self._checkpoint,
-                counts=dict(self.counts),
-                requests=self._checkpoint.requests + self._requests(),
-                left=tuple(self._left),
-            )
+        size = 0
         try:
+            with self._changed:
+                rows, self._rows = self._rows, {}
+                size, self._bytes = self._bytes, 0
+                named = self._references.take()
+                checkpoint = self._checkpoint and replace(
+                    self._checkpoint,
+                    counts=dict(self.counts),
+                    requests=self._checkpoint.requests + self._requests(),
+                    left=tuple(self._left),
+                )
             tables = {
                 stream: waiting.to_table(self.account_id)
                 for stream, waiting in rows.items()
