@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import dlt
-
 from dlt_sources.stripe import AccountOutcome, AccountTask, Extraction
 from dlt_sources.stripe.account import AccountResult
 from dlt_sources.stripe.client import Client
@@ -27,6 +25,7 @@ from dlt_sources.stripe.runs import RunDirectory
 from dlt_sources.stripe.source import MEMORY, Reading, stripe_source
 from dlt_sources.stripe.streams import BY_NAME
 from dlt_sources.stripe.transport import Pools
+from dlt_sources.stripe.warehouse import destination
 from dlt_sources.stripe.windows import Window
 
 
@@ -93,7 +92,7 @@ def extract_sequentially(
         reading = SequentialReading(tasks, directory=rows, run_id=run_id)
         outcomes = reading.outcomes
         network = time.monotonic() - began
-        pipeline = open_pipeline(run.pipelines, dlt.destinations.duckdb(":memory:"))
+        pipeline = open_pipeline(run.pipelines, destination())
         pipeline.extract(stripe_source(tasks, rows, reading=reading), loader_file_format="parquet")
         pipeline.normalize()
         run.mark_complete({})

@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import dlt
-
 from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries
 from dlt_sources.stripe.journal import remove_abandoned
 from dlt_sources.stripe.landing import CHECKPOINT_SECONDS
@@ -21,6 +19,7 @@ from dlt_sources.stripe.pipeline import open_pipeline
 from dlt_sources.stripe.runs import UNFINISHED, RunDirectory
 from dlt_sources.stripe.source import Reading, stripe_source
 from dlt_sources.stripe.streams import SYNCS_TABLE
+from dlt_sources.stripe.warehouse import destination
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -91,7 +90,7 @@ def extract_accounts(
         outcomes = reading.outcomes
         network = time.monotonic() - began
         if any(outcome.status == "ok" for outcome in outcomes.values()):
-            pipeline = open_pipeline(run.pipelines, dlt.destinations.duckdb(":memory:"))
+            pipeline = open_pipeline(run.pipelines, destination())
             pipeline.extract(
                 stripe_source(tasks, unfinished, reading=reading), loader_file_format="parquet"
             )

@@ -124,7 +124,9 @@ class Reading:
                     retries=self._retries,
                     checkpoint_seconds=self._checkpoint_seconds,
                 )
-                return list(coordinators.map(lambda task: sync_account(task, shared), self._tasks))
+                # First imports may be long; what is known already has only its changes to read.
+                ordered = sorted(self._tasks, key=lambda task: task.cursor is None)
+                return list(coordinators.map(lambda task: sync_account(task, shared), ordered))
         finally:
             pools.close()
 

@@ -87,6 +87,10 @@ class warehouse_destination(duckdb_destination):  # noqa: N801 - dlt names desti
         return WarehouseClient
 
 
-def destination(connection: duckdb.DuckDBPyConnection) -> Destination[Any, Any]:
-    """Return the destination that writes through `connection`."""
-    return warehouse_destination(DuckDbCredentials(connection), destination_name="duckdb")
+def destination(connection: duckdb.DuckDBPyConnection | None = None) -> Destination[Any, Any]:
+    """Return the destination that writes through `connection`.
+
+    Without one it only says what it can do, which is all that making a package needs.
+    """
+    credentials = DuckDbCredentials(":memory:" if connection is None else connection)
+    return warehouse_destination(credentials, destination_name="duckdb")

@@ -52,10 +52,10 @@ def test_an_unreachable_server_is_named_soon(tmp_path: Path) -> None:
 def test_dlt_sends_no_telemetry(tmp_path: Path) -> None:
     program = (
         "from pathlib import Path\n"
-        "import dlt\n"
+        "from dlt_sources.stripe.warehouse import destination\n"
         "from dlt_sources.stripe.pipeline import open_pipeline\n"
         "from dlt.common.runtime import anon_tracker, telemetry\n"
-        f"pipeline = open_pipeline(Path({str(tmp_path)!r}), dlt.destinations.duckdb(':memory:'))\n"
+        f"pipeline = open_pipeline(Path({str(tmp_path)!r}), destination())\n"
         "pipeline.extract([{'a': 1}], table_name='t')\n"
         "print(telemetry.is_telemetry_started(), anon_tracker._ANON_TRACKER_ENDPOINT)\n"
     )
