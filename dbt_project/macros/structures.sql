@@ -4,18 +4,22 @@ that may be an id or an expanded object are read as text (`id_of`). Where a shap
 API versions both places are listed, and the model coalesces them.
 -#}
 
+{% macro tier_structure() -%}
+{
+        "up_to": "BIGINT", "unit_amount": "VARCHAR", "unit_amount_decimal": "VARCHAR",
+        "flat_amount": "VARCHAR", "flat_amount_decimal": "VARCHAR"
+    }
+{%- endmacro %}
+
 {% macro price_structure() -%}
 {
     "id": "VARCHAR", "active": "BOOLEAN", "billing_scheme": "VARCHAR", "created": "BIGINT",
     "currency": "VARCHAR", "nickname": "VARCHAR", "product": "VARCHAR",
     "recurring": {"interval": "VARCHAR", "interval_count": "BIGINT", "usage_type": "VARCHAR"},
     "tax_behavior": "VARCHAR", "tiers_mode": "VARCHAR", "type": "VARCHAR",
-    "tiers": [{
-        "up_to": "BIGINT", "unit_amount": "VARCHAR", "unit_amount_decimal": "VARCHAR",
-        "flat_amount": "VARCHAR", "flat_amount_decimal": "VARCHAR"
-    }],
+    "tiers": [{{ tier_structure() }}],
     "transform_quantity": {"divide_by": "BIGINT", "round": "VARCHAR"},
-    "unit_amount": "VARCHAR", "unit_amount_decimal": "VARCHAR"
+    "unit_amount": "VARCHAR", "unit_amount_decimal": "VARCHAR", "currency_options": "JSON"
 }
 {%- endmacro %}
 
@@ -158,6 +162,15 @@ in the present shape and in those before it.
     ) as items
 {%- endmacro %}
 
+{#- The tiers of a price in order, amounts as decimal text. -#}
+{% macro tiers_of(tiers) -%}
+    list_transform(coalesce({{ tiers }}, []), lambda tier: {
+        'up_to': tier.up_to,
+        'unit_amount': coalesce(tier.unit_amount_decimal, tier.unit_amount, '0'),
+        'flat_amount': coalesce(tier.flat_amount_decimal, tier.flat_amount, '0')
+    })
+{%- endmacro %}
+
 {#- Every column of a price, from the struct `p` that `price_structure` describes. -#}
 {% macro price_columns() -%}
     {{ id_of('p.product') }} as product_id,
@@ -175,9 +188,20 @@ in the present shape and in those before it.
     p.transform_quantity.divide_by as divide_by,
     p.transform_quantity.round as divide_round,
     coalesce(p.unit_amount_decimal, p.unit_amount) as unit_amount,
-    list_transform(coalesce(p.tiers, []), lambda tier: {
-        'up_to': tier.up_to,
-        'unit_amount': coalesce(tier.unit_amount_decimal, tier.unit_amount, '0'),
-        'flat_amount': coalesce(tier.flat_amount_decimal, tier.flat_amount, '0')
-    }) as tiers
+    {{ tiers_of('p.tiers') }} as tiers,
+    -- The same price in other currencies, by currency; Stripe tells only whoever asks.
+    list_transform(
+        coalesce(json_keys(p.currency_options), []),
+        lambda currency: {
+            'currency': lower(currency),
+            'unit_amount': coalesce(
+                p.currency_options ->> ('$.' || currency || '.unit_amount_decimal'),
+                p.currency_options ->> ('$.' || currency || '.unit_amount')
+            ),
+            'tiers': {{ tiers_of(
+                "from_json(p.currency_options -> ('$.' || currency || '.tiers'), '["
+                ~ tier_structure() ~ "]')"
+            ) }}
+        }
+    ) as currency_options
 {%- endmacro %}

@@ -213,7 +213,8 @@ STREAMS: tuple[Stream, ...] = (
         Kind.STATE,
         # Asked for explicitly, so that archived prices cannot be left out by a default.
         variants=(MappingProxyType({"active": "true"}), MappingProxyType({"active": "false"})),
-        expand=("tiers",),
+        # A subscription may be in another currency than its price.
+        expand=("tiers", "currency_options"),
         references=(Reference("products", ("product",)),),
         touches=(Touch("price"),),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from tests.dbt_project.building import BuildFailed, dbt, rows
 from tests.dbt_project.cases import CASES
+from tests.dbt_project.casting import streams
 from tests.dbt_project.landing import Load, land
-from tests.dbt_project.objects import NOW, account
+from tests.dbt_project.objects import NOW, account, ago, event, price, subscription
 
 pytestmark = pytest.mark.e2e
 
@@ -50,7 +52,65 @@ def test_choices(variables: dict[str, object], expected: tuple[str, ...], wareho
     assert tuple(found[f"acct_{name}"] for name in USED) == tuple(map(Decimal, expected))
 
 
-def test_an_unknown_preset_is_named(warehouse: Path) -> None:
-    """The message says which presets there are."""
-    with pytest.raises(BuildFailed, match=r"'stripes' is unknown.*stripe_dashboard"):
-        dbt(warehouse, "build", variables={"preset": "stripes"})
+def test_the_other_choices(tmp_path: Path) -> None:
+    """A week of four to the month, ten days of grace, back after five days is new, 80 % margin."""
+    late = subscription((price("1000"),), customer_id="cus_late", status="past_due")
+    fell = event("customer.subscription.updated", late, ago(20), {"status": "active"})
+    left = subscription(
+        (price("1000"),),
+        customer_id="cus_back",
+        status="canceled",
+        canceled_at=ago(25),
+        ended_at=ago(25),
+    )
+    again = subscription((price("1000"),), customer_id="cus_back", start=ago(10))
+    weekly = subscription((price("700", "week"),), customer_id="cus_week")
+    path = tmp_path / "warehouse.duckdb"
+    objects = streams(late, left, again, weekly, events=[fell])
+    with duckdb.connect(str(path)) as connection:
+        land(connection, Load("acct_a", NOW, {"accounts": [account("acct_a")], **objects}))
+    dbt(
+        path,
+        "build",
+        variables={
+            "past_due_grace_days": 10,
+            "reactivation_window_days": 5,
+            "ltv_gross_margin": "0.8",
+            "monthly_factors": {"year": "1/12", "month": "1/1", "week": "4/1", "day": "30/1"},
+        },
+    )
+    (today,) = rows(
+        path,
+        "select mrr, active_subscriptions, ltv from marts.metrics_daily order by day desc limit 1",
+    )
+    assert tuple(today.values()) == (38, 3, Decimal("22.8"))
+    moved = rows(
+        path,
+        "select customer_id, movement from marts.fct_mrr_movements where day = ? order by 1",
+        [dt.datetime.fromtimestamp(ago(10), dt.UTC).date()],
+    )
+    assert [tuple(row.values()) for row in moved] == [("cus_back", "new"), ("cus_late", "churn")]
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"preset": "stripes"}, r"'stripes' is unknown.*stripe_dashboard"),
+        ({"past_due_grace_days": "-1"}, r"'-1' is unknown; it must be a number of days"),
+    ],
+)
+def test_an_unknown_value_is_named(
+    variables: dict[str, object], complaint: str, warehouse: Path
+) -> None:
+    """The message says what there is."""
+    with pytest.raises(BuildFailed, match=complaint):
+        dbt(warehouse, "build", variables=variables)
+
+
+def test_the_environment_chooses_where_no_var_does(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deployment has no command line; its choices are refused as well."""
+    monkeypatch.setenv("DASHTRAY_MRR_DISCOUNTS", "some")
+    with pytest.raises(BuildFailed, match=r"mrr_discounts 'some' is unknown"):
+        dbt(warehouse, "build", variables={"count_keep_as_draft": True})

@@ -7,10 +7,10 @@ def test_canceled_subscriptions_are_listed() -> None:
     assert BY_NAME["subscriptions"].variants == ({"status": "all"},)
 
 
-def test_archived_prices_are_listed_and_tiers_expanded() -> None:
+def test_archived_prices_are_listed_and_what_they_hide_is_expanded() -> None:
     prices = BY_NAME["prices"]
     assert [variant["active"] for variant in prices.variants] == ["true", "false"]
-    assert prices.expand == ("tiers",)
+    assert prices.expand == ("tiers", "currency_options")
 
 
 def test_state_is_read_whole_and_only_payments_by_window() -> None:

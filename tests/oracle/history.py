@@ -134,7 +134,7 @@ class Timeline:
             return State(status, {item: (0, 0, 0) for item, _, _, _ in items})
         lines = [
             Line(
-                self._price(price),
+                self._in_currency(self._price(price)),
                 quantity,
                 self.discounts.live(discounts, at),
                 self._untaxed(item, price),
@@ -258,8 +258,7 @@ class Timeline:
         found: dict[str, list[Object]] = {}
         for invoice in self.invoices:
             for line in invoice["lines"]["data"]:
-                of = details(line)
-                item = of.get("subscription_item")
+                item = self._item_of(line)
                 if item is None or line["period"]["start"] >= self.readings.watched_from:
                     continue
                 recurring = self._price(price_of(line)).get("recurring") or {}
@@ -311,6 +310,30 @@ class Timeline:
                 if item["price"]["id"] == price:
                     return dict(item["price"])
         raise KeyError(f"No reading shows the price {price}.")
+
+    def _in_currency(self, price: Object) -> Object:
+        """Return the price as it is in the subscription's currency; free where it has none."""
+        currency = self.now["currency"]
+        if price["currency"] == currency:
+            return price
+        nothing = {"unit_amount_decimal": "0", "tiers": [], "billing_scheme": "per_unit"}
+        return price | ((price.get("currency_options") or {}).get(currency) or nothing)
+
+    def _item_of(self, line: Object) -> str | None:
+        """Return the item of a line; a proration without one belongs to the price's only item."""
+        item = details(line).get("subscription_item")
+        if item is not None or not is_proration(line):
+            return item
+        price = price_of(line)
+        known = {
+            details(each)["subscription_item"]
+            for invoice in self.invoices
+            for each in invoice["lines"]["data"]
+            if details(each).get("subscription_item") and price_of(each) == price
+        }
+        base = self.versions[0][1] if not self.events else before(self.events[0]) or self.now
+        known |= {each["id"] for each in base["items"]["data"] if each["price"]["id"] == price}
+        return str(known.pop()) if len(known) == 1 else None
 
     def _untaxed(self, item: str, price: str) -> Fraction:
         newest: Object | None = None

@@ -16,8 +16,9 @@ def subscription_of(invoice: Object) -> str | None:
 
 
 def details(line: Object) -> Object:
-    """Return what ties a line to a subscription item."""
-    return (line.get("parent") or {}).get("subscription_item_details") or {}
+    """Return what ties a line to a subscription, and mostly to an item of it."""
+    parent = line.get("parent") or {}
+    return parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
 
 
 def is_proration(line: Object) -> bool:

@@ -40,6 +40,27 @@ all_syncs as (
     group by account_id
 ),
 
+-- Events reach back 30 days. Between a sync and the start of what the next one could read lies
+-- a hole if they are further apart.
+holes as (
+    select
+        account_id,
+        list({'begins_at': previous_at, 'ends_at': started_at - interval 30 day}
+            order by started_at) as holes
+    from (
+        select
+            account_id,
+            started_at,
+            lag(started_at) over (
+                partition by account_id
+                order by started_at
+            ) as previous_at
+        from syncs
+    )
+    where previous_at < started_at - interval 30 day
+    group by account_id
+),
+
 -- Without a single event the account's events could not be read, and an empty feed proves
 -- nothing about the 30 days before the first sync.
 first_events as (
@@ -105,6 +126,7 @@ clocked as (
         all_syncs.first_synced_at,
         all_syncs.history_started_at,
         coalesce(modes.is_live, true) as is_live,
+        coalesce(holes.holes, []) as holes,
         -- All there is reaches back to Stripe's own beginning; days before the account's first
         -- object are nobody's.
         case
@@ -129,6 +151,8 @@ clocked as (
             and latest_sync.account_id = accounts.stripe_account_id
     left join first_events
         on latest_sync.account_id = first_events.account_id
+    left join holes
+        on latest_sync.account_id = holes.account_id
     left join modes
         on latest_sync.account_id = modes.account_id
     left join first_objects

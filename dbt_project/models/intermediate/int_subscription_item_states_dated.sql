@@ -77,6 +77,48 @@ base_items as (
     where is_reconstructed
 ),
 
+-- Which item a price belongs to, where that is beyond doubt: a proration may come as an invoice
+-- item, which names the subscription and the price but no item.
+items_by_price as (
+    select
+        account_id,
+        subscription_id,
+        price_id,
+        min(item_id) as item_id
+    from (
+        select
+            account_id,
+            subscription_id,
+            price_id,
+            item_id
+        from base_items
+        union
+        select
+            account_id,
+            subscription_id,
+            price_id,
+            subscription_item_id as item_id
+        from lines
+        where subscription_item_id is not null
+    )
+    group by account_id, subscription_id, price_id
+    having count(*) = 1
+),
+
+item_lines as (
+    select
+        lines.* exclude (subscription_item_id),
+        coalesce(lines.subscription_item_id, items_by_price.item_id) as subscription_item_id
+    from lines
+    left join items_by_price
+        on
+            lines.account_id = items_by_price.account_id
+            and lines.subscription_id = items_by_price.subscription_id
+            and lines.price_id = items_by_price.price_id
+            and lines.subscription_item_id is null
+            and lines.is_proration
+),
+
 zone_lines as (
     select
         lines.account_id,
@@ -94,7 +136,7 @@ zone_lines as (
         lines.period_starts_at as dated_at,
         lines.invoice_created_at,
         lines.line_position
-    from lines
+    from item_lines as lines
     inner join zones
         on
             lines.account_id = zones.account_id

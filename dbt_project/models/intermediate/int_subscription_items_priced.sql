@@ -14,12 +14,48 @@ lines as (
     select * from {{ ref('stg_stripe__invoice_line_items') }}
 ),
 
+-- What a price asks for in each currency: its own, and those of its options.
+asked as (
+    select
+        account_id,
+        price_id,
+        currency,
+        unit_amount,
+        tiers
+    from prices
+    union all
+    select
+        account_id,
+        price_id,
+        option.currency,
+        option.unit_amount,
+        option.tiers
+    from (
+        select
+            account_id,
+            price_id,
+            currency,
+            unnest(currency_options) as option
+        from prices
+    )
+    where option.currency != currency
+),
+
+currencies as (
+    select distinct
+        account_id,
+        subscription_id,
+        currency
+    from segments
+),
+
 -- Packages: transform_quantity comes before the price.
 quantities as (
     select distinct
         item_states.account_id,
         item_states.price_id,
         item_states.quantity,
+        asked.currency,
         case
             when prices.usage_type = 'metered' then 0
             when prices.divide_by is null then coalesce(item_states.quantity, 0)
@@ -30,9 +66,9 @@ quantities as (
         prices.usage_type,
         prices.billing_scheme,
         prices.tiers_mode,
-        prices.unit_amount,
-        list_transform(prices.tiers, lambda tier, n: {
-            'above': case when n = 1 then 0 else prices.tiers[n - 1].up_to end,
+        asked.unit_amount,
+        list_transform(asked.tiers, lambda tier, n: {
+            'above': case when n = 1 then 0 else asked.tiers[n - 1].up_to end,
             'up_to': tier.up_to,
             'unit_amount': {{ twelfths('tier.unit_amount') }},
             'flat_amount': {{ twelfths('tier.flat_amount') }}
@@ -42,6 +78,15 @@ quantities as (
         on
             item_states.account_id = prices.account_id
             and item_states.price_id = prices.price_id
+    inner join currencies
+        on
+            item_states.account_id = currencies.account_id
+            and item_states.subscription_id = currencies.subscription_id
+    inner join asked
+        on
+            item_states.account_id = asked.account_id
+            and item_states.price_id = asked.price_id
+            and currencies.currency = asked.currency
 ),
 
 -- What one period costs before discounts, in 10⁻¹² minor units.
@@ -50,11 +95,13 @@ amounts as (
         account_id,
         price_id,
         quantity,
+        currency,
         units,
         cast(case
             when usage_type = 'metered' then 0
             when billing_scheme = 'per_unit'
                 then cast(units as hugeint) * coalesce({{ twelfths('unit_amount') }}, 0)
+            when len(tiers) = 0 then 0
             when units = 0 then tiers[1].flat_amount
             when tiers_mode = 'volume'
                 then list_sum(list_transform(
@@ -140,6 +187,7 @@ joined as (
             item_states.account_id = amounts.account_id
             and item_states.price_id = amounts.price_id
             and item_states.quantity is not distinct from amounts.quantity
+            and segments.currency = amounts.currency
     left join tax_shares
         on
             item_states.account_id = tax_shares.account_id

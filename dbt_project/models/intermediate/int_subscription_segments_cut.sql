@@ -18,6 +18,13 @@ interruptions as (
     select * from {{ ref('int_subscription_interruptions_inferred') }}
 ),
 
+holes as (
+    select
+        account_id,
+        unnest(holes, max_depth := 2)
+    from {{ ref('int_accounts_clocked') }}
+),
+
 subscriptions as (
     select distinct
         account_id,
@@ -171,6 +178,14 @@ cuts as (
     from interruptions
     union
     select
+        subscriptions.account_id,
+        subscriptions.subscription_id,
+        unnest([holes.begins_at, holes.ends_at]) as cut_at
+    from subscriptions
+    inner join holes
+        on subscriptions.account_id = holes.account_id
+    union
+    select
         discount_uses.account_id,
         discount_uses.subscription_id,
         unnest([discounts.starts_at, discounts.ends_at, discounts.gone_at]) as cut_at
@@ -221,7 +236,9 @@ stated as (
             or states.status = 'unpaid'
             or silences.pause_behavior is not null
             or interrupted.status is not null
-        ) as is_state_estimated,
+        )
+        -- Nobody watched: held, whether it changed over the hole or not.
+        or holes.begins_at is not null as is_state_estimated,
         states.discount_ids,
         states.hides_discounts,
         states.trial_started_at,
@@ -288,6 +305,11 @@ stated as (
             and bounded.valid_from >= silences.valid_from
             and bounded.valid_from < silences.valid_to
             and silences.pause_behavior is not null
+    left join holes
+        on
+            bounded.account_id = holes.account_id
+            and bounded.valid_from >= holes.begins_at
+            and bounded.valid_from < holes.ends_at
 ),
 
 final as (

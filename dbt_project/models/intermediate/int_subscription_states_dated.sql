@@ -186,16 +186,24 @@ outcomes as (
     ) = 1
 ),
 
-first_changes as (
+first_of_second as (
     select *
     from linked
     qualify row_number() over (
-        partition by account_id, subscription_id
+        partition by account_id, subscription_id, occurred_at
         order by
-            occurred_at,
             event_type = 'customer.subscription.created' desc,
             has_predecessor,
             event_id
+    ) = 1
+),
+
+first_changes as (
+    select *
+    from first_of_second
+    qualify row_number() over (
+        partition by account_id, subscription_id
+        order by occurred_at
     ) = 1
 ),
 
@@ -226,7 +234,63 @@ base as (
             and first_observed.subscription_id = first_changes.subscription_id
 ),
 
+-- At the end of a hole in the feed a subscription is what the first thing told after it says that
+-- it was before.
+told_after_holes as (
+    select
+        told.account_id,
+        told.subscription_id,
+        told.hole.ends_at as valid_from,
+        arg_min(
+            {'source': told.source, 'state': told.state},
+            {'told_at': told.told_at, 'told_order': told.told_order}
+        ) as told
+    from (
+        select
+            changes.account_id,
+            changes.subscription_id,
+            changes.occurred_at as told_at,
+            0 as told_order,
+            'event' as source,
+            changes.state_before as state,
+            unnest(clock.holes) as hole
+        from first_of_second as changes
+        inner join clock
+            on changes.account_id = clock.account_id
+        union all
+        select
+            observed.account_id,
+            observed.subscription_id,
+            observed.read_at as told_at,
+            1 as told_order,
+            'observed' as source,
+            observed.state,
+            unnest(clock.holes) as hole
+        from observed
+        inner join clock
+            on observed.account_id = clock.account_id
+    ) as told
+    inner join first_observed
+        on
+            told.account_id = first_observed.account_id
+            and told.subscription_id = first_observed.subscription_id
+            and told.hole.begins_at >= first_observed.read_at
+    where told.told_at >= told.hole.ends_at
+    group by told.account_id, told.subscription_id, told.hole.ends_at
+),
+
 points as (
+    select
+        account_id,
+        subscription_id,
+        valid_from,
+        0 as reading_rank,
+        0 as reading_order,
+        told.source as source,
+        told.state as state
+    from told_after_holes
+    where told.state is not null
+    union all
     select
         base.account_id,
         base.subscription_id,

@@ -82,3 +82,39 @@ def an_unprorated_change_waits_for_its_cycle() -> tuple[Streams, Expected]:
         ),
     ]
     return streams(made, invoices=invoices), {"mrr": "50", "days": {60: "20", 40: "50"}}
+
+
+@case
+def prorations_may_name_no_item() -> tuple[Streams, Expected]:
+    """As invoice items do: the price tells which item it was, the credit what was before."""
+    small, large = price("1000"), price("3000")
+    made = subscription((large,), start=ago(200))
+    part = made["items"]["data"][0]
+    known = line(made["id"], small, part, 1000, ago(80))
+    changed = [
+        line(made["id"], small, part, -500, ago(50)),
+        line(made["id"], large, part, 1500, ago(50)),
+    ]
+    for each in changed:
+        each["parent"] = {
+            "type": "invoice_item_details",
+            "invoice_item_details": {
+                "invoice_item": "ii_1",
+                "subscription": made["id"],
+                "proration": True,
+                "proration_details": {"credited_items": None},
+            },
+        }
+    sent = [
+        invoice(known, created=ago(80), subscription=made["id"]),
+        invoice(
+            *changed,
+            created=ago(50),
+            subscription=made["id"],
+            billing_reason="subscription_update",
+        ),
+    ]
+    return streams(made, prices=(small,), invoices=sent), {
+        "mrr": "30",
+        "days": {51: "10", 49: "30"},
+    }

@@ -166,3 +166,12 @@ def a_year_counts_a_twelfth() -> tuple[Streams, Expected]:
     """Two years at 480 are 20 a month; the first month is no more than the last."""
     made = subscription((price("48000", "year", 2),), start=ago(85))
     return streams(made), {"mrr": "20", "days": {84: "20", 30: "20"}}
+
+
+@case
+def a_subscription_in_another_currency_than_its_price() -> tuple[Streams, Expected]:
+    """The price's option for that currency counts; a price without one is worth nothing."""
+    euro = {"unit_amount": None, "unit_amount_decimal": "900.5", "tax_behavior": "exclusive"}
+    with_option = price("1000") | {"currency_options": {"eur": euro, "usd": euro}}
+    made = subscription((with_option, 2), (price("7000"), 1), currency="eur")
+    return streams(made, prices=(with_option,)), {"currency": "eur", "mrr": "18.01"}
