@@ -14,6 +14,7 @@ from stripe_simulator.world.state import Coupon, Customer, Invoice, Item, Price,
 
 INCOMPLETE_SECONDS = 23 * HOUR
 _SECOND_TRY = 2 * HOUR
+_COUNTRIES = ("US", "US", "US", "GB", "DE", "FR", "CA", "JP")
 _LONGEST_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
 
 
@@ -26,6 +27,7 @@ def add_customer(account: Account, name: str, *, coupon: Coupon | None = None) -
         name,
         f"customer{number}@example.com",
         Random(f"{account.seed}/customer/{number}"),
+        country=_COUNTRIES[number % len(_COUNTRIES)],
     )
     account.customers[customer.id] = customer
     account.decide(log.CustomerCreated(account.now, customer.id))

@@ -109,6 +109,8 @@ class Customer:
     deleted: bool = False
     invoices: int = 0
     last4: str = "4242"
+    # Where the card was issued, in two letters.
+    country: str = "US"
     # Without a card no attempt is made: what happens to a trial then is up to the subscription.
     has_card: bool = True
     # Outcomes that are decided beforehand, first in first out; empty: chance decides.

@@ -167,7 +167,7 @@ def _method(thing: Charge) -> dict[str, Any]:
                 "address_postal_code_check": None,
                 "cvc_check": "pass",
             },
-            "country": "US",
+            "country": "US" if thing.customer is None else thing.customer.country,
             "exp_month": 12,
             "exp_year": 2034,
             "fingerprint": "SimulatedPrint01",
