@@ -69,9 +69,11 @@ def test_the_other_choices(tmp_path: Path) -> None:
     objects = streams(late, left, again, weekly, events=[fell])
     with duckdb.connect(str(path)) as connection:
         land(connection, Load("acct_a", NOW, {"accounts": [account("acct_a")], **objects}))
+    # Unit tests are written for the choices by default.
     dbt(
         path,
         "build",
+        "--exclude-resource-type=unit_test",
         variables={
             "past_due_grace_days": 10,
             "reactivation_window_days": 5,
