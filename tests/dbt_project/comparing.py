@@ -7,7 +7,7 @@ Not here: either computation.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,8 @@ WEIGHTED_RATES = frozenset(
     {"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr", "quick_ratio"}
 )
 OVER_30_DAYS = WEIGHTED_RATES | {"customer_churn_rate_30d", "ltv"}
+# NULL on the first 30 days, whatever another computation may know.
+HIDDEN = WEIGHTED_RATES | {"quick_ratio"}
 # What rests on payments and customers alone is known for the whole window.
 PAYMENTS = frozenset(
     [
@@ -80,6 +82,35 @@ class Comparison:
         )
 
 
+def compare_rows(
+    built: list[dict[str, Any]],
+    expected: Mapping[tuple[Any, ...], Mapping[str, Value]],
+    keys: Sequence[str],
+) -> Comparison:
+    """Compare every column that another computation has, row by row.
+
+    Args:
+        built: Rows of a mart of one account.
+        expected: The other computation's columns by key.
+        keys: The columns of the key.
+    """
+    outcome = Comparison()
+    rows = {tuple(row[name] for name in keys): row for row in built}
+    for key, columns in expected.items():
+        row = rows.pop(key, None)
+        if row is None:
+            outcome.differences.append(f"{key}: no row")
+            continue
+        outcome.compared += len(columns)
+        outcome.differences += [
+            f"{key} {name}: {row[name]} is not {value}"
+            for name, value in columns.items()
+            if row[name] != value
+        ]
+    outcome.differences += [f"{key}: row too many" for key in rows]
+    return outcome
+
+
 def knowable(metric: str, day: dt.date, first_day: dt.date, exact_from: dt.date) -> bool:
     """Tell whether an import whose first day is `first_day` can know a metric of a day.
 
@@ -127,7 +158,7 @@ def compare(
             for metric, value in metrics.items():
                 if metric in NOT_OF_THE_BUSINESS:
                     continue
-                hidden = metric in WEIGHTED_RATES and (day - first_day).days < 30
+                hidden = metric in HIDDEN and (day - first_day).days < 30
                 knows = knowable(metric, day, first_day, exact_from or first_day)
                 if not (complete or hidden or knows):
                     outcome.skipped += 1

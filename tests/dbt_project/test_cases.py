@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -12,14 +13,18 @@ import pytest
 
 from tests.dbt_project.building import dbt, rows
 from tests.dbt_project.cases import CASES
-from tests.dbt_project.comparing import compare
+from tests.dbt_project.comparing import compare, compare_rows
 from tests.dbt_project.landing import Load, land
 from tests.dbt_project.objects import NOW, account
 from tests.oracle.days import Oracle
+from tests.oracle.months import cohorts, months
 
 pytestmark = pytest.mark.e2e
 
-Built = dict[str, tuple[Load, dict[str, Any], list[dict[str, Any]]]]
+Rows = list[dict[str, Any]]
+# Rows of the other marts by mart and account.
+MARTS: dict[str, dict[str, Rows]] = defaultdict(lambda: defaultdict(list))
+Built = dict[str, tuple[Load, dict[str, Any], Rows]]
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +41,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
             loads[name] = load, dict(expected)
     dbt(warehouse, "build")
     days = rows(warehouse, "select * from marts.metrics_daily")
+    for mart in ("metrics_monthly", "rpt_cohort_retention"):
+        for row in rows(warehouse, f"select * from marts.{mart}"):
+            MARTS[mart][row["account_id"]].append(row)
     yield {
         name: (load, expected, [day for day in days if day["account_id"] == load.account_id])
         for name, (load, expected) in loads.items()
@@ -77,9 +85,20 @@ def test_today(name: str, built: Built) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_day_equals_the_oracle(name: str, built: Built) -> None:
-    """Each metric, currency and day of the case."""
+    """Each metric, currency, day and month of the case, and what is left of its cohorts."""
     load, _, days = built[name]
     oracle = Oracle([load])
     outcome = compare(days, oracle.numbers(), oracle.first_day, complete=True)
     assert outcome.compared >= 91 * 40
     assert not outcome.differences, "\n".join(outcome.differences[:20])
+    by_month = compare_rows(
+        MARTS["metrics_monthly"][load.account_id], months(oracle), ("month", "currency")
+    )
+    kept = compare_rows(
+        MARTS["rpt_cohort_retention"][load.account_id],
+        cohorts(oracle),
+        ("currency", "cohort_month", "month"),
+    )
+    assert by_month.compared >= 4 * 40
+    differences = by_month.differences + kept.differences
+    assert not differences, "\n".join(differences[:20])

@@ -83,7 +83,10 @@ def of_preset(preset: str, seed: int) -> Chosen:
 
 
 def drawn(number: int) -> Chosen:
-    """Return one of endlessly many random worlds; in every third one edge cases are staged."""
+    """Return one of endlessly many random worlds.
+
+    In every third one edge cases are staged, in every third one all that happens leaves a trace.
+    """
     chance = Random(number)
     rates: dict[str, Any] = {
         name: round(min(0.9, rate * chance.choice(FACTORS)), 4) for name, rate in LIVELY.items()
@@ -91,7 +94,12 @@ def drawn(number: int) -> Chosen:
     rates["customers_per_day"] = chance.choice((0.03, 0.06, 0.12))
     rates["profiles"] = (chance.choice(HOMES),)
     staged = number % 3 == 0
+    if number % 3 == 1:
+        # A subscription's coupon, long used up, suppressed the customer's without a trace.
+        rates["customer_coupon"] = 0.0
     if staged:
         rates["case_days"] = chance.choice((45, 60, 90))
         rates["cases"] = tuple(chance.sample(sorted(CASES.keys() - UNTOLD), 12))
-    return Chosen("tiny", 1_000_000 + number, rates, is_traced=not staged)
+    return Chosen(
+        "tiny", 1_000_000 + number, rates, is_traced=not (staged or rates["customer_coupon"])
+    )

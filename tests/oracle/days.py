@@ -66,7 +66,7 @@ class Oracle:
         """Return every metric of every day of the window by currency."""
         days: Days = {}
         for currency in self.currencies():
-            movements = self._movements(currency)
+            movements = self.movements(currency)
             day = self.first_day
             while day <= self.today:
                 days.setdefault(day, {})[currency] = {
@@ -79,7 +79,8 @@ class Oracle:
                 day += ONE_DAY
         return days
 
-    def _mrr(self, day: dt.date, currency: str) -> dict[str, int]:
+    def mrr(self, day: dt.date, currency: str) -> dict[str, int]:
+        """Return the MRR of each paying customer at a close, millionths of a minor unit."""
         return {
             customer: value
             for (of, customer), value in self.customers.get(day, {}).items()
@@ -91,7 +92,7 @@ class Oracle:
         gross, default, net = (
             sum(mrr[which] for state in mine for mrr in state.mrr.values()) for which in range(3)
         )
-        subscribers = len(self._mrr(day, currency))
+        subscribers = len(self.mrr(day, currency))
         unit = MICRO * 10 ** exponent(currency)
         return {
             "mrr_gross": major(Fraction(gross, MICRO), currency),
@@ -104,14 +105,14 @@ class Oracle:
             "arpu": ratio(Fraction(default, unit), subscribers),
         }
 
-    def _movements(self, currency: str) -> dict[dt.date, dict[str, tuple[str, int]]]:
+    def movements(self, currency: str) -> dict[dt.date, dict[str, tuple[str, int]]]:
         """Return by day and customer the kind of movement and its amount."""
         moved: dict[dt.date, dict[str, tuple[str, int]]] = {}
         paid_before: set[str] = set()
         opening: dict[str, int] = {}
         day = self._begin
         while day <= self.today:
-            closing = self._mrr(day, currency)
+            closing = self.mrr(day, currency)
             kinds = {}
             for customer in sorted(opening.keys() | closing.keys()):
                 was, now = opening.get(customer, 0), closing.get(customer, 0)
@@ -139,7 +140,7 @@ class Oracle:
             for kind in ("new", "reactivation", "expansion", "contraction", "churn")
         }
         counts = {kind: sum(found == kind for found, _ in today) for kind in sums}
-        opening, closing = self._mrr(day - 30 * ONE_DAY, currency), self._mrr(day, currency)
+        opening, closing = self.mrr(day - 30 * ONE_DAY, currency), self.mrr(day, currency)
         month = [
             (customer, kind, change)
             for back in range(30)
@@ -155,7 +156,9 @@ class Oracle:
         # What the 30 days began with lies before the window on its first 30 days: not known.
         known = before if day - 30 * ONE_DAY >= self.first_day else 0
         unit = MICRO * 10 ** exponent(currency)
+        came = sum(change for _, kind, change in month if kind == "new") + won
         return {
+            "quick_ratio": ratio(came, lost) if day - 30 * ONE_DAY >= self.first_day else None,
             "mrr_opening": major(Fraction(now - sum(sums.values()), MICRO), currency),
             **{f"mrr_{kind}": major(Fraction(sums[kind], MICRO), currency) for kind in sums},
             "new_subscribers": counts["new"],
@@ -170,20 +173,43 @@ class Oracle:
         }
 
     def _counted(self, day: dt.date, currency: str) -> dict[str, Value]:
-        new = trials = churned = 0
+        new = trials = churned = conversions = 0
+        converted, lost = self.trials(day, currency)
         for timeline in self.timelines:
             if timeline.now["currency"] != currency:
                 continue
             active = timeline.first_active
             new += active is not None and self.readings.day(active) == day
             began = timeline.now.get("trial_start")
-            trials += began == timeline.start and self.readings.day(began) == day
+            if began == timeline.start and began <= self.readings.now:
+                trials += self.readings.day(began) == day
+                conversions += active is not None and self.readings.day(active) == day
             churned += (
                 active is not None
                 and timeline.end is not None
                 and self.readings.day(timeline.end) == day
             )
-        return {"new_subscriptions": new, "trial_starts": trials, "churned_subscriptions": churned}
+        return {
+            "new_subscriptions": new,
+            "trial_starts": trials,
+            "churned_subscriptions": churned,
+            "trial_conversions": conversions,
+            "trial_conversion_rate": ratio(converted, converted + lost),
+        }
+
+    def trials(self, day: dt.date, currency: str) -> tuple[int, int]:
+        """Return how many trials that started on a day have converted by now, and are lost."""
+        started = [
+            timeline
+            for timeline in self.timelines
+            if timeline.now["currency"] == currency
+            and timeline.now.get("trial_start") == timeline.start
+            and timeline.start <= self.readings.now
+            and self.readings.day(timeline.start) == day
+        ]
+        converted = sum(timeline.first_active is not None for timeline in started)
+        waiting = sum(t.first_active is None and t.is_trialing for t in started)
+        return converted, len(started) - converted - waiting
 
     def _of_customers(self, day: dt.date) -> dict[str, Value]:
         def alive(on: dt.date) -> int:

@@ -102,6 +102,12 @@ class Timeline:
                 return at
         return None
 
+    @cached_property
+    def is_trialing(self) -> bool:
+        """Whether it is in trial now."""
+        state = self.at(self.readings.now)
+        return state is not None and state.status == "trialing"
+
     def _object_at(self, at: int) -> tuple[Object, bool]:
         """Return the subscription as it was, and whether only the present was held back."""
         earlier = [entry for entry in self.told if entry[0] <= at]

@@ -109,6 +109,7 @@ class Payments:
         for thing, charges in owed.items():
             at, currency = charges[0]["created"], charges[0]["currency"]
             outcomes = [charge["status"] for charge in charges]
+            self._recovery(thing, charges)
             invoice_object = self._readings.newest["invoices"].get(thing, {})
             if "succeeded" in outcomes:
                 self._add(at, currency, "paid")
@@ -123,6 +124,26 @@ class Payments:
             else:
                 self._add(at, currency, "lost")
                 self._add(at, currency, "unrecovered")
+
+    def _recovery(self, thing: Any, charges: list[Object]) -> None:
+        """Count a payment that failed first and was paid later, on the day of its first attempt."""
+        failed = [charge["created"] for charge in charges if charge["status"] == "failed"]
+        paid = [charge for charge in charges if charge["status"] == "succeeded"]
+        if not failed or any(charge["created"] < failed[0] for charge in paid):
+            return
+        day, currency = charges[0]["created"], charges[0]["currency"]
+        invoice = self._readings.newest["invoices"].get(thing, {})
+        if paid:
+            recovered_at = paid[0]["created"]
+            amount = sum(charge["amount_captured"] for charge in paid)
+        elif invoice.get("status") == "paid" and invoice["amount_paid_off_stripe"] > 0:
+            recovered_at = invoice["status_transitions"]["paid_at"]
+            amount = invoice["amount_paid_off_stripe"]
+        else:
+            return
+        self._add(day, currency, "recovered")
+        self._add(day, currency, "recovered_amount", amount)
+        self._add(day, currency, "recovery_seconds", recovered_at - failed[0])
 
     def _refunds(self) -> None:
         by_charge: dict[Any, list[Object]] = defaultdict(list)
@@ -139,6 +160,14 @@ class Payments:
                 self._add(
                     refund["created"], refund["currency"], "refunds", refund["amount"] - released
                 )
+
+    def sums(self, days: list[dt.date], currency: str) -> dict[str, int]:
+        """Return what some days together hold, minor units, seconds and counts."""
+        names = ("lost", "recovered", "unrecovered", "recovery_seconds")
+        return {
+            name: sum(self._sums.get((day, currency), {}).get(name, 0) for day in days)
+            for name in names
+        }
 
     def numbers(self, day: dt.date, currency: str, first_day: dt.date) -> dict[str, Value]:
         """Return the columns of one day."""
@@ -164,6 +193,12 @@ class Payments:
             "failed_payments": failed,
             "failed_amount": major(sums["failed_amount"], currency),
             "failed_payments_unrecovered": sums["unrecovered"],
+            "recovered_payments": sums["recovered"],
+            "recovered_amount": major(sums["recovered_amount"], currency),
+            "payment_recovery_rate": ratio(
+                sums["recovered"], sums["recovered"] + sums["unrecovered"]
+            ),
+            "hours_to_recovery": ratio(sums["recovery_seconds"], 3_600 * sums["recovered"]),
             "gross_revenue": major(sums["gross"], currency),
             "refunds": major(sums["refunds"], currency),
             "disputes": major(sums["disputes"], currency),
