@@ -40,15 +40,19 @@ class Discounts:
         hides = "discounts" not in shown and bool(listed)
         if not held_back and not hides:
             return listed
+        # What an old event hides came after the one that it shows.
+        since = 0 if held_back else self._readings.discounts[listed[0]]["start"] + 1
         gone = [
             discount
             for discount in self._readings.discounts.values()
             if discount.get("subscription") == self._now["id"]
             and discount.get("subscription_item") is None
             and discount["id"] not in listed
+            and discount["start"] >= since
             and not self._was_gone(discount, at)
         ]
-        return [d["id"] for d in sorted(gone, key=lambda d: (d["start"], d["id"]))] + listed
+        told = [d["id"] for d in sorted(gone, key=lambda d: (d["start"], d["id"]))]
+        return told + listed if held_back else listed + told
 
     def of_customer(self, at: int) -> list[str]:
         """Return the customer's discounts, those that are gone by now among them."""

@@ -64,7 +64,11 @@ listed as (
         case when discounts.holder = 'subscription' then 1 else 2 end as level,
         0 as item_position,
         null as item_id,
-        0 as listed_at,
+        -- What is gone was listed before what is there; what is hidden, after it.
+        case
+            when segments.hides_discounts and not segments.is_reconstructed then 1000
+            else 0
+        end as listed_at,
         discounts.discount_id
     from segments
     inner join discounts
@@ -73,6 +77,10 @@ listed as (
             and segments.customer_id = discounts.customer_id
             and coalesce(discounts.subscription_id, segments.subscription_id)
             = segments.subscription_id
+    left join discounts as shown
+        on
+            segments.account_id = shown.account_id
+            and segments.discount_ids[1] = shown.discount_id
     left join customers
         on
             segments.account_id = customers.account_id
@@ -83,7 +91,11 @@ listed as (
         and (
             (
                 discounts.holder = 'subscription'
-                and (segments.is_reconstructed or segments.hides_discounts)
+                -- An old event shows the first discount alone: what it hides came later.
+                and (
+                    segments.is_reconstructed
+                    or (segments.hides_discounts and discounts.starts_at > shown.starts_at)
+                )
                 and not list_contains(segments.discount_ids, discounts.discount_id)
             )
             or (
