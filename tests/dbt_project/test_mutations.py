@@ -54,7 +54,6 @@ def test_a_sample_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.e2e
 @pytest.mark.long
-@pytest.mark.timeout(3600)
 def test_all_are_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each one; and without them no case differs, so that the differences are theirs."""
     assert not Laboratory(tmp_path / "true").unspoilt()

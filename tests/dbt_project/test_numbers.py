@@ -28,7 +28,6 @@ def test_every_day_after_an_import_and_later_syncs(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(3600)
 def test_random_worlds(capsys: pytest.CaptureFixture[str]) -> None:
     """Each metric, currency and day of many random worlds, after each of four syncs."""
     tally = prove_drawn(range(1, WORLDS + 1))
