@@ -82,6 +82,15 @@ class Comparison:
         )
 
 
+# Marts beside `metrics_daily`: their keys within an account.
+KEYS = {
+    "metrics_monthly": ("month", "currency"),
+    "rpt_cohort_retention": ("currency", "cohort_month", "month"),
+    "rpt_revenue_by_product": ("currency", "month", "product_id", "price_id"),
+    "rpt_revenue_by_country": ("currency", "month", "country"),
+}
+
+
 def compare_rows(
     built: list[dict[str, Any]],
     expected: Mapping[tuple[Any, ...], Mapping[str, Value]],

@@ -27,12 +27,12 @@ from stripe_simulator.ledger import default_history_start, truth
 from stripe_simulator.store import ObjectStore
 from stripe_simulator.world import build_world
 from tests.dbt_project.building import dbt, rows
-from tests.dbt_project.comparing import Comparison, compare, compare_rows
+from tests.dbt_project.comparing import KEYS, Comparison, compare, compare_rows
 from tests.dbt_project.landing import Load, land
 from tests.dbt_project.worlds import DAY, Reader
 from tests.dbt_project.worlds_drawn import Chosen, drawn, of_preset
 from tests.oracle.days import Oracle
-from tests.oracle.months import cohorts, months
+from tests.oracle.marts import marts
 
 NOW = int(dt.datetime(2026, 3, 20, 15, 30, tzinfo=dt.UTC).timestamp())
 START = (NOW - 400 * DAY) // DAY * DAY
@@ -63,10 +63,8 @@ def prove(
             for walk in walks:
                 walk.read(connection, step)
         dbt(warehouse, "build")
-        built, by_month, kept = (
-            _by_account(warehouse, mart)
-            for mart in ("metrics_daily", "metrics_monthly", "rpt_cohort_retention")
-        )
+        built = _by_account(warehouse, "metrics_daily")
+        beside = {mart: _by_account(warehouse, mart) for mart in KEYS}
         for walk in walks:
             for account, loads in walk.loads.items():
                 oracle = Oracle(loads)
@@ -93,16 +91,11 @@ def prove(
                     f"{name} oracle",
                     compare(built[account], oracle.numbers(), oracle.first_day, complete=True),
                 )
-                yield (
-                    f"{name} oracle",
-                    compare_rows(by_month[account], months(oracle), ("month", "currency")),
-                )
-                yield (
-                    f"{name} oracle",
-                    compare_rows(
-                        kept[account], cohorts(oracle), ("currency", "cohort_month", "month")
-                    ),
-                )
+                for mart, expected in marts(oracle).items():
+                    yield (
+                        f"{name} {mart} oracle",
+                        compare_rows(beside[mart][account], expected, KEYS[mart]),
+                    )
 
 
 def _by_account(warehouse: Path, mart: str) -> dict[str, list[dict[str, Any]]]:

@@ -27,6 +27,8 @@ class Payments:
         self._sums: dict[Key, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._payers: dict[Key, set[str]] = defaultdict(set)
         self._invoice_of: dict[str, str] = {}
+        # Money that moved: kind, time, currency, minor units (positive: in), and its charge.
+        self.moved: list[tuple[str, int, str, int, Object | None]] = []
         for invoice in readings.objects("invoices"):
             self._invoice(invoice)
         attempts = [
@@ -43,6 +45,20 @@ class Payments:
         for dispute in readings.objects("disputes"):
             for moved in dispute["balance_transactions"]:
                 self._add(moved["created"], moved["currency"], "disputes", -moved["amount"])
+                self._move("disputes", moved, moved["amount"], dispute["charge"])
+
+    def _move(self, kind: str, source: Object, amount: int, charge: str | None) -> None:
+        if amount:
+            of = self._readings.newest["charges"].get(charge or "")
+            self.moved.append((kind, source["created"], source["currency"], amount, of))
+
+    def invoice_of(self, charge: Object | None) -> Object | None:
+        """Return the imported invoice that a charge of the window pays, if there is one."""
+        if charge is None or charge["created"] < self._readings.history_start:
+            return None
+        invoice = self._invoice_of.get(charge["id"])
+        invoice = invoice or self._invoice_of.get(charge["payment_intent"])
+        return self._readings.newest["invoices"].get(invoice or "")
 
     def _chargeless(self) -> list[Object]:
         """Return PaymentIntents that failed before any charge existed, as failed attempts."""
@@ -97,6 +113,7 @@ class Payments:
             self._add(at, currency, "failed_amount", charge["amount"])
         if outcome == "succeeded" and charge["amount_captured"]:
             self._add(at, currency, "gross", charge["amount_captured"])
+            self._move("gross_revenue", charge, charge["amount_captured"], charge["id"])
             if charge["customer"] is not None:
                 self._payers[self._readings.day(at), currency].add(charge["customer"])
 
@@ -157,9 +174,9 @@ class Payments:
             for refund in sorted(refunds, key=lambda item: (item["created"], item["id"])):
                 released = min(free, refund["amount"])
                 free -= released
-                self._add(
-                    refund["created"], refund["currency"], "refunds", refund["amount"] - released
-                )
+                counted = refund["amount"] - released
+                self._add(refund["created"], refund["currency"], "refunds", counted)
+                self._move("refunds", refund, -counted, refund["charge"])
 
     def sums(self, days: list[dt.date], currency: str) -> dict[str, int]:
         """Return what some days together hold, minor units, seconds and counts."""
