@@ -214,14 +214,23 @@ class Supervisor:
             if how := each.bury():
                 each.start_at = now + each.crashes.note(how)
             if each.process is None:
-                if now < each.start_at:
+                if now < each.start_at or not self._start(each):
                     continue
-                each.start()
                 if self._on_started:
                     self._on_started(self._pids())
             starting = any(later.process is None for later in self._after(each))
             if starting and each.child.ready and not each.child.ready():
                 return
+
+    def _start(self, each: _Running) -> bool:
+        try:
+            each.start()
+        except Exception as error:  # whatever it is, it may pass: a database that is away
+            each.start_at = time.monotonic() + each.crashes.note(
+                f"cannot be started ({type(error).__name__})"
+            )
+            return False
+        return True
 
     def _after(self, each: _Running) -> list[_Running]:
         return self._running[self._running.index(each) + 1 :]
@@ -250,7 +259,10 @@ class Supervisor:
             if each.process is not None:
                 self._stop(each.process, each.child.name)
             if each.child.name == drain_after and drain and not self.hurried:
-                drain()
+                try:
+                    drain()
+                except Exception as error:  # the others must be stopped all the same
+                    err.print(f"Not waiting for runs: {type(error).__name__}.")
 
     def _stop(self, process: subprocess.Popen[bytes], name: str) -> None:
         if not self.hurried:

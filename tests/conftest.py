@@ -58,19 +58,20 @@ def _server() -> Iterator[str]:
 @pytest.fixture
 def empty_database(postgres_url: str) -> Iterator[str]:
     """The URL of a database of the test's own, without any table."""
-    with _new_database(postgres_url, "") as url:
+    with new_database(postgres_url) as url:
         yield url
 
 
 @pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
     """The URL of a database of the test's own, migrated and empty."""
-    with _new_database(postgres_url, f"TEMPLATE {_TEMPLATE}") as url:
+    with new_database(postgres_url, f"TEMPLATE {_TEMPLATE}") as url:
         yield url
 
 
 @contextmanager
-def _new_database(server: str, options: str) -> Iterator[str]:
+def new_database(server: str, options: str = "") -> Iterator[str]:
+    """A database for the time of a block; yields its URL."""
     name = f"{_PREFIX}_{next(_numbers)}"
     execute(server, f"CREATE DATABASE {name} {options}")
     try:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from console.supervisor import Budget, Child, ChildKeepsDying, Supervisor
+
 #: A child that has a child of its own; both write their process ids and wait for ever.
 FAMILY = """
 import os, pathlib, subprocess, sys, time
@@ -143,3 +145,20 @@ def test_a_second_signal_hurries(tmp_path: Path) -> None:
     assert service.returncode == 0
     assert not (tmp_path / "ended").exists()
     assert time.monotonic() - began < 10
+
+
+def test_a_start_that_fails_is_tried_again_and_given_up(tmp_path: Path) -> None:
+    started = []
+
+    def before_start() -> None:
+        started.append(1)
+        if len(started) != 2:
+            raise ConnectionError("the database is away")
+
+    child = Child("server", [sys.executable, "-c", DYING], before_start=before_start)
+    supervisor = Supervisor([child], budget=Budget(3, 60.0, 0.01, 0.01))
+
+    with pytest.raises(ChildKeepsDying, match=r"cannot be started \(ConnectionError\): 4 crashes"):
+        supervisor.run()
+
+    assert len(started) == 4

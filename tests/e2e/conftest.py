@@ -10,6 +10,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,10 +19,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from connections.embedded import EmbeddedPostgres
 from connections.settings import Settings
 from console.demo import simulator
 from orchestration.dbt_manifest import prepared_target
-from tests.conftest import TEST_SERVER
+from tests.conftest import TEST_SERVER, new_database
 
 HISTORY = timedelta(days=548)
 KEY_VARIABLE = "TEST_RESTRICTED_KEY"
@@ -52,7 +54,7 @@ class Deployment:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
 
@@ -76,6 +78,13 @@ class Deployment:
 @pytest.fixture
 def deployment(prepared_dbt: Path, request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """An empty home that no setting of this machine reaches into, with a Postgres of its own."""
+    with new_deployment(prepared_dbt, request) as fresh:
+        yield fresh
+
+
+@contextmanager
+def new_deployment(prepared_dbt: Path, request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """Such a home for the time of a block."""
     # Not pytest's folder: Postgres, which does not run as root, could not enter it.
     directory = Path(tempfile.mkdtemp(prefix="dashtray-e2e-"))
     home = directory / "home"
@@ -86,10 +95,22 @@ def deployment(prepared_dbt: Path, request: pytest.FixtureRequest) -> Iterator[D
         for name, value in os.environ.items()
         if not name.startswith(("DASHTRAY_", "STRIPE_", "DATABASE_URL"))
     }
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        if TEST_SERVER in os.environ:
+            database = stack.enter_context(new_database(request.getfixturevalue("postgres_url")))
+            kept["DATABASE_URL"] = plain_url(database)
+        yield Deployment(home, {**kept, "DASHTRAY_HOME": str(home), "COLUMNS": "200"})
+
+
+@contextmanager
+def postgres_kept_up(deployment: Deployment) -> Iterator[None]:
+    """Let the commands of a block join one embedded server instead of each starting it."""
     if TEST_SERVER in os.environ:
-        kept["DATABASE_URL"] = plain_url(request.getfixturevalue("empty_database"))
-    yield Deployment(home, {**kept, "DASHTRAY_HOME": str(home), "COLUMNS": "200"})
-    shutil.rmtree(directory, ignore_errors=True)
+        yield
+        return
+    with EmbeddedPostgres(deployment.settings.postgres_dir, durable=False):
+        yield
 
 
 @pytest.fixture
@@ -102,12 +123,13 @@ def stripe() -> Iterator[simulator.Simulator]:
 
 
 @pytest.fixture
-def connected(deployment: Deployment, stripe: simulator.Simulator) -> Deployment:
+def connected(deployment: Deployment, stripe: simulator.Simulator) -> Iterator[Deployment]:
     """A deployment whose one account is connected by a key, with no sync yet."""
     deployment.environment |= stripe.environment()
     deployment.environment[KEY_VARIABLE] = stripe.ready["accounts"][0]["api_key"]
-    deployment.must("connect", "--api-key-env", KEY_VARIABLE, "--tier", "scale")
-    return deployment
+    with postgres_kept_up(deployment):
+        deployment.must("connect", "--api-key-env", KEY_VARIABLE, "--tier", "scale")
+        yield deployment
 
 
 def advance(stripe: simulator.Simulator, seconds: int) -> None:

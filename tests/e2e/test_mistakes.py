@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, new_deployment, postgres_kept_up
 
 pytestmark = pytest.mark.e2e
 
@@ -35,15 +39,25 @@ MISTAKES: list[tuple[list[str], dict[str, str], list[str]]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def home_of_mistakes(prepared_dbt: Path, request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """One home for all of them, since none may change it."""
+    with new_deployment(prepared_dbt, request) as fresh, postgres_kept_up(fresh):
+        yield fresh
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "named"), MISTAKES, ids=lambda value: str(value)[:40]
 )
 def test_a_mistake_is_one_clear_line(
-    deployment: Deployment, arguments: list[str], settings: dict[str, str], named: list[str]
+    home_of_mistakes: Deployment,
+    arguments: list[str],
+    settings: dict[str, str],
+    named: list[str],
 ) -> None:
-    deployment.environment |= settings
+    environment = {**home_of_mistakes.environment, **settings}
 
-    done = deployment.dashtray(*arguments)
+    done = replace(home_of_mistakes, environment=environment).dashtray(*arguments)
 
     assert done.returncode == 1
     assert done.stdout == ""
