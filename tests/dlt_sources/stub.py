@@ -34,6 +34,7 @@ class Stub:
     nested: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
+    versions: list[str | None] = field(default_factory=list)
     before: dict[str, Any] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -140,6 +141,7 @@ def running_stub() -> Iterator[Stub]:
             query: dict[str, list[str]] = {}
             for name, value in parse_qsl(parts.query):
                 query.setdefault(name, []).append(value)
+            stub.versions.append(self.headers["Stripe-Version"])
             status, data = stub.answer(parts.path, query)
             body = orjson.dumps(data)
             self.send_response_only(status)

@@ -293,3 +293,96 @@ def test_times_are_stripes_and_not_this_machines(stub: Stub, read: Any) -> None:
     (row,) = read()["customers"]
     assert row["read_at"] == datetime(2001, 9, 9, 1, 46, 40)
     assert row["created"] == datetime(2001, 9, 8, 1, 46, 40)
+
+
+def asked(stub: Stub, path: str) -> list[dict[str, list[str]]]:
+    """Return the queries of one path since the requests were last looked at."""
+    return [query for each, query in stub.requests if each == path]
+
+
+def test_a_list_is_read_to_its_end_in_pages_of_a_hundred(stub: Stub, read: Any) -> None:
+    for i in range(250):
+        customer(stub, f"cus_{i}", age=i * 60)
+    assert len(read()["customers"]) == 250
+    assert {query["limit"][0] for query in asked(stub, "/v1/customers")} == {"100"}
+
+
+def test_objects_of_one_second_are_all_read_where_a_page_ends_among_them(
+    stub: Stub, read: Any
+) -> None:
+    for i in range(150):
+        customer(stub, f"cus_{i}", age=600 + i // 130)
+    assert len(set(ids(read()["customers"]))) == 150
+
+
+def test_customers_are_read_however_old_and_payments_of_the_window_only(
+    stub: Stub, read: Any
+) -> None:
+    customer(stub, "cus_old", age=3000 * DAY)
+    charge = {"id": "ch_old", "object": "charge", "created": stub.now - 91 * DAY}
+    stub.add("/v1/charges", charge)
+    rows = read()
+    assert ids(rows["customers"]) == ["cus_old"]
+    assert rows["charges"] == []
+
+
+def test_archived_prices_are_read_with_their_tiers(stub: Stub, read: Any) -> None:
+    old = {"id": "price_archived", "object": "price", "created": 5, "active": False}
+    stub.add("/v1/prices", old)
+    assert ids(read()["prices"]) == ["price_archived"]
+    assert all(query["expand[]"] == ["data.tiers"] for query in asked(stub, "/v1/prices"))
+
+
+def test_canceled_subscriptions_are_asked_for(stub: Stub, read: Any) -> None:
+    read()
+    assert [query["status"] for query in asked(stub, "/v1/subscriptions")] == [["all"]]
+
+
+def test_events_of_subscriptions_are_kept_whole_for_thirty_days(stub: Stub, read: Any) -> None:
+    """They are the exact history; the object says only how it ended."""
+    subscription = {"id": "sub_1", "object": "subscription", "created": 7, "status": "active"}
+    stub.add("/v1/subscriptions", subscription)
+    event_id = stub.happen("customer.subscription.updated", subscription, stub.now - 29 * DAY)
+    stub.events[-1]["data"]["previous_attributes"] = {"status": "trialing"}
+    (row,) = read()["events"]
+    assert row["id"] == event_id
+    assert row["object"]["data"]["previous_attributes"] == {"status": "trialing"}
+
+
+def test_after_a_gap_payments_are_read_from_thirty_days_before_it(stub: Stub, read: Any) -> None:
+    cursor = after(stub, read(), seconds=40 * DAY)
+    late = {"id": "ch_late", "object": "charge", "created": stub.now - 69 * DAY}
+    stub.add("/v1/charges", late)
+    assert ids(read(stub.task(cursor))["charges"]) == ["ch_late"]
+
+
+def test_after_a_gap_what_no_list_has_is_asked_for_and_not_buried(stub: Stub, read: Any) -> None:
+    """An inline price is in no list and alive."""
+    price = {"id": "price_inline", "object": "price", "created": 5}
+    stub.add("/v1/prices", price, listed=False)
+    known = {"prices": frozenset(["price_inline"])}
+    cursor = replace(after(stub, read(), seconds=40 * DAY), known=known)
+    (row,) = read(stub.task(cursor))["prices"]
+    assert (row["id"], row["deleted"]) == ("price_inline", False)
+
+
+def test_a_recovered_gap_is_said(stub: Stub, tmp_path: Path, read: Any) -> None:
+    cursor = after(stub, read(), seconds=26 * DAY)
+    reading = Reading(
+        [stub.task(cursor)], directory=tmp_path / "gap", run_id="run", retries=IMPATIENT
+    )
+    (outcome,) = reading.outcomes.values()
+    assert (outcome.status, outcome.gap_recovered) == ("ok", True)
+
+
+def test_an_event_about_nothing_is_passed_over(stub: Stub, read: Any) -> None:
+    """`invoice.upcoming` has no id."""
+    cursor = after(stub, read())
+    stub.happen("invoice.upcoming", {"object": "invoice", "created": stub.now})
+    rows = read(stub.task(cursor))
+    assert (rows["invoices"], rows["events"]) == ([], [])
+
+
+def test_every_request_names_the_pinned_version(stub: Stub, read: Any) -> None:
+    read()
+    assert set(stub.versions) == {"2026-05-27.dahlia"}
