@@ -7,12 +7,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Engine
 
-from connections.models import Verification
+from connections.models import SyncRun, Verification
 from connections.rows import transaction
+
+_SAME_SYNC = and_(
+    SyncRun.run_id == Verification.run_id, SyncRun.account_id == Verification.account_id
+)
+# Stripe's clock counts whole seconds, and a simulated one may stand still: of two sweeps of one
+# moment the one that began later is the newer.
+_BEGAN = func.coalesce(SyncRun.started_at, Verification.verified_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +77,10 @@ def last_verifications(
         func.dense_rank()
         .over(
             partition_by=Verification.account_id,
-            order_by=(Verification.verified_at.desc(), Verification.run_id.desc()),
+            order_by=(Verification.verified_at.desc(), _BEGAN.desc(), Verification.run_id),
         )
         .label("age"),
-    )
+    ).outerjoin(SyncRun, _SAME_SYNC)
     if account_ids is not None:
         newest = newest.where(Verification.account_id.in_(account_ids))
     found = newest.subquery()
@@ -129,9 +136,15 @@ def sweep_positions(
     """
     query = (
         select(Verification)
+        .outerjoin(SyncRun, _SAME_SYNC)
         .where(Verification.account_id.in_(account_ids))
         .ext(distinct_on(Verification.account_id, Verification.stream))
-        .order_by(Verification.account_id, Verification.stream, Verification.verified_at.desc())
+        .order_by(
+            Verification.account_id,
+            Verification.stream,
+            Verification.verified_at.desc(),
+            _BEGAN.desc(),
+        )
     )
     positions: dict[str, dict[str, tuple[datetime, int | None]]] = {}
     with transaction(engine) as session:

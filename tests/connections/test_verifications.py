@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from connections.models import Verification
+from connections.models import RequestKind, SyncOutcome, Verification
+from connections.syncs import begin_sync, record_outcome
 from connections.verifications import (
     last_verifications,
     record_verification,
@@ -59,6 +60,19 @@ def test_the_newest_sweep_of_an_account_is_its_last(
         "charges",
         "prices",
     ]
+
+
+def test_of_two_sweeps_of_one_second_the_later_is_the_last(
+    engine: Engine, add_account: AddAccount
+) -> None:
+    add_account()
+    for minutes, run_id in enumerate(("b", "c", "a")):
+        instant = NOW + timedelta(minutes=minutes)
+        begin_sync(engine, run_id, ["acct_A1"], RequestKind.VERIFY, now=instant)
+        record_verification(engine, [found(run_id, "charges", NOW, resume_at=minutes)])
+        record_outcome(engine, run_id, "acct_A1", SyncOutcome.OK, now=instant)
+    assert last_verifications(engine)["acct_A1"].run_id == "a"
+    assert sweep_positions(engine, ["acct_A1"])["acct_A1"]["charges"] == (NOW, 2)
 
 
 def test_a_sweep_by_parts_says_where_it_goes_on_and_how_much_it_covered(

@@ -61,3 +61,14 @@ def test_every_table_exists_with_its_types(rig: Rig) -> None:
         ("read_at", "TIMESTAMP"),
         ("read_order", "BIGINT"),
     ]
+
+
+def test_a_warehouse_restored_from_yesterday_goes_on_from_yesterday(rig: Rig) -> None:
+    rig.sync()
+    backup = rig.warehouse.read_bytes()
+    rig.simulator.advance(days=1)
+    rig.sync()
+    rig.warehouse.write_bytes(backup)
+    rig.simulator.advance(days=1)
+    rig.sync()
+    assert rig.differences() == []
