@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 NEEDED = ("connections", "dlt_sources", "stripe_simulator", "tests", "pyproject.toml")
+
+MOST_SECONDS = 300
 
 FAILED = 1
 """pytest's exit code when tests ran and some failed; 2 and more mean that they did not run."""
@@ -70,6 +73,8 @@ def run_forked(tree: Path, test: str) -> int:
     if pid == 0:
         import pytest
 
+        # A test that never ends without the defence shows nothing: it is ended, and not "failed".
+        signal.alarm(MOST_SECONDS)
         os.chdir(tree)
         sys.path.insert(0, str(tree))
         # What pytest prints is not for the parent's readers.

@@ -52,15 +52,15 @@ TRAPS: tuple[Trap, ...] = (
         "`limit` ≤ 100 (default 10)",
         "test_a_list_is_read_to_its_end_in_pages_of_a_hundred",
         "reader.py",
-        'params = [("limit", str(limit)), *variant]',
-        "params = [*variant]",
+        'params = [("limit", str(part.limit)), *part.query]',
+        "params = [*part.query]",
     ),
     _trap(
         "`has_more`",
         "test_a_list_is_read_to_its_end_in_pages_of_a_hundred",
         "reader.py",
-        "        if has_more:\n            self.read_on(",
-        "        if False:\n            self.read_on(",
+        "left = self.continued(part, members) if has_more else []",
+        "left = []",
     ),
     _trap(
         "100 requests/s per account",
@@ -171,15 +171,15 @@ TRAPS: tuple[Trap, ...] = (
         "Customers, subscriptions, products and prices are listed **whole**",
         "test_customers_are_read_however_old_and_payments_of_the_window_only",
         "first_import.py",
-        "reader.list_window(stream, Window(0, now + 1))",
-        "reader.list_window(stream, Window(start, now + 1))",
+        "parts += parts_of(stream, Window(0, now + 1))",
+        "parts += parts_of(stream, Window(start, now + 1))",
     ),
     _trap(
         "the 90-day window is for payment history",
         "test_customers_are_read_however_old_and_payments_of_the_window_only",
         "first_import.py",
-        "reader.list_window(stream, Window(start, now + 1))",
-        "reader.list_window(stream, Window(0, now + 1))",
+        "parts += parts_of(stream, Window(start, now + 1))",
+        "parts += parts_of(stream, Window(0, now + 1))",
     ),
     _trap(
         "Nested lists are cut (10 lines or items) with `has_more`: complete them",
@@ -192,8 +192,8 @@ TRAPS: tuple[Trap, ...] = (
         "replace children per parent",
         "test_nested_lists_are_completed_and_replaced_whole",
         "reader.py",
-        '                "data": self._all_of(nested, obj["id"]),\n',
-        '                "data": obj[nested.field]["data"] + self._all_of(nested, obj["id"]),\n',
+        '"data": self._all_of(nested, obj["id"]),',
+        '"data": obj[nested.field]["data"] + self._all_of(nested, obj["id"]),',
     ),
     _trap(
         "`expand` depth ≤ 4",
@@ -206,8 +206,8 @@ TRAPS: tuple[Trap, ...] = (
         "a page of 100 heavily expanded objects can come back truncated: halve `limit`",
         f"{FAULTS_TEST}::test_a_page_that_always_arrives_cut_is_asked_for_in_smaller_pages",
         "reader.py",
-        "self._later(stream.path, self._list_page, stream, variant, window, limit // 2, receive)",
-        "self._later(stream.path, self._list_page, stream, variant, window, limit, receive)",
+        "            if part.limit <= MIN_LIMIT:\n                raise\n",
+        "            raise\n",
     ),
     _trap(
         "Deleted customers and products vanish from lists: seen by GET",
@@ -378,7 +378,7 @@ TRAPS: tuple[Trap, ...] = (
         "test_a_gap_longer_than_the_feed_is_recovered_by_lists",
         "account.py",
         "        for name, ids in cursor.known.items():\n"
-        "            self.reader.references.want(name, ids)\n",
+        "            self.landing.want(name, ids)\n",
         "",
     ),
     _trap(
@@ -388,7 +388,7 @@ TRAPS: tuple[Trap, ...] = (
         "                for object_id in ids:\n                    self.fetch(",
         "                for object_id in ids:\n"
         "                    stone = tombstone(BY_NAME[stream_name].object_type, object_id)\n"
-        "                    self._land(BY_NAME[stream_name], [stone], 1, 1)\n"
+        "                    self._land(BY_NAME[stream_name], [stone], Reply({}, 1, 1))\n"
         "                    continue\n"
         "                    self.fetch(",
     ),
@@ -432,7 +432,7 @@ TRAPS: tuple[Trap, ...] = (
         "names an object deleted meanwhile (`resource_missing`), restart that part",
         f"{FAULTS_TEST}::test_an_object_deleted_between_two_pages_restarts_its_part",
         "reader.py",
-        "            if window.starting_after is None:\n                raise\n",
+        "            if part.window.starting_after is None:\n                raise\n",
         "            raise\n",
     ),
     # Connecting.
@@ -467,7 +467,7 @@ TRAPS: tuple[Trap, ...] = (
     _trap(
         "Scrub `client_secret` from anything stored",
         "test_no_client_secret_is_stored",
-        "landing.py",
+        "rows.py",
         '        value.pop("client_secret", None)\n',
         "",
     ),
