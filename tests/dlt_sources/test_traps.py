@@ -330,7 +330,7 @@ def test_archived_prices_are_read_with_their_tiers(stub: Stub, read: Any) -> Non
     old = {"id": "price_archived", "object": "price", "created": 5, "active": False}
     stub.add("/v1/prices", old)
     assert ids(read()["prices"]) == ["price_archived"]
-    assert all(query["expand[]"] == ["data.tiers"] for query in asked(stub, "/v1/prices"))
+    assert all("data.tiers" in query["expand[]"] for query in asked(stub, "/v1/prices"))
 
 
 def test_canceled_subscriptions_are_asked_for(stub: Stub, read: Any) -> None:

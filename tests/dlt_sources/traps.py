@@ -150,8 +150,8 @@ TRAPS: tuple[Trap, ...] = (
         "`expand[]=data.tiers`",
         "test_archived_prices_are_read_with_their_tiers",
         "streams.py",
-        '        expand=("tiers",),\n',
-        "",
+        'expand=("tiers", "currency_options"),',
+        'expand=("currency_options",),',
     ),
     _trap(
         "inline prices appear only on items: harvest them",
