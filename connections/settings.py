@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from connections.errors import SettingsError
+from connections.pii_policy import PiiPolicy
 from connections.secret import Secret
 
 DEFAULT_HOME = ".dashtray"
@@ -46,6 +47,7 @@ class Settings:
             commas, make a key ring whose first encrypts.
         encryption_key_file: `DASHTRAY_ENCRYPTION_KEY_FILE`: the same, one per line.
         drain_seconds: `DASHTRAY_DRAIN_SECONDS`: how long a stopping service lets its runs go on.
+        pii: `DASHTRAY_PII`: what becomes of personal data before they are stored.
         encryption_key_command: `DASHTRAY_ENCRYPTION_KEY_COMMAND`: a program (run without a shell)
             that prints the same, one per line.
         alert_url: `DASHTRAY_ALERT_URL`, where alerts go; None = nowhere. `notifier` checks it.
@@ -63,6 +65,7 @@ class Settings:
     encryption_key_file: Path | None = None
     drain_seconds: int = DRAIN_SECONDS
     encryption_key_command: str | None = field(default=None, repr=False)
+    pii: PiiPolicy = field(default_factory=lambda: PiiPolicy.parse(None))
     alert_url: Secret | None = None
 
     @classmethod
@@ -113,6 +116,7 @@ class Settings:
             encryption_key_file=None if key_file is None else Path(key_file).expanduser(),
             drain_seconds=whole_number("DASHTRAY_DRAIN_SECONDS", text, DRAIN_SECONDS),
             encryption_key_command=text("DASHTRAY_ENCRYPTION_KEY_COMMAND"),
+            pii=PiiPolicy.parse(text("DASHTRAY_PII")),
             alert_url=secret("DASHTRAY_ALERT_URL"),
         )
         if settings.restore_mark.exists() and not during_restore:

@@ -31,6 +31,11 @@ app.add_typer(keys, name="keys")
 alerts_app = typer.Typer(help="What is wrong, and who is told.", no_args_is_help=True)
 app.add_typer(alerts_app, name="alerts")
 
+pii = typer.Typer(
+    help="What becomes of personal data (DASHTRAY_PII).", no_args_is_help=True, add_completion=False
+)
+app.add_typer(pii, name="pii")
+
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 AccountArgument = Annotated[str, typer.Argument(help="Account id, acct_…", metavar="ACCT")]
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
@@ -181,6 +186,28 @@ def history(
     from console import account_commands
 
     out.print(account_commands.set_history(account, days))
+
+
+@pii.command("show")
+def pii_show(form: FormatOption = Format.table) -> None:
+    """Show for each class of personal data whether it is kept, hashed or dropped."""
+    from console import pii_commands
+
+    show_rows(pii_commands.show(), ("class", "mode"), form)
+
+
+@pii.command("apply")
+def pii_apply() -> None:
+    """Apply the policy to what is stored already, and build the marts anew."""
+    from console import pii_commands
+
+    rows, gone = pii_commands.apply()
+    out.print(f"{rows:,} stored objects were changed; the marts are built and published anew.")
+    if gone:
+        out.print(
+            f"Of these only a new import brings back what is gone: {', '.join(gone)}. "
+            "Disconnect the account with --purge and connect it again."
+        )
 
 
 @app.command()

@@ -36,6 +36,7 @@ from connections.syncs import (
 from connections.tokens import AccessProvider, AccessRevokedError, AccountAccess
 from connections.vault import open_vault
 from orchestration.partitions import HISTORY_DAYS
+from orchestration.pii import treatment
 from orchestration.resources import Accounts, Warehouse
 from orchestration.sweeps import SCHEDULED_PERCENT, record_findings, sweeps_of
 
@@ -214,7 +215,9 @@ def _tasks(
             reads_percent=config.reads_percent,
             on_wait=context.log.info,
         )
-    access = AccessProvider(engine, settings, open_vault(settings, engine))
+    vault = open_vault(settings, engine)
+    access = AccessProvider(engine, settings, vault)
+    pii = treatment(settings, engine, vault)
     reimported = _days(context) if config.kind is RequestKind.REIMPORT else None
     tasks: list[AccountTask] = []
     failures: dict[str, str] = {}
@@ -241,6 +244,7 @@ def _tasks(
                 reporting_timezone=account.reporting_timezone,
                 sweep=sweeps.get(account.account_id),
                 authorisation=f"{account.auth_kind} of {account.connected_at.isoformat()}",
+                pii=pii,
             )
         )
     return tasks, failures

@@ -17,6 +17,7 @@ from dlt_sources.stripe.models import (
     Progress,
     Sweep,
 )
+from dlt_sources.stripe.pii import Treatment
 from dlt_sources.stripe.stored import WarehouseState
 from dlt_sources.stripe.streams import STREAMS
 
@@ -31,6 +32,7 @@ __all__ = [
     "Progress",
     "StripeReadError",
     "Sweep",
+    "Treatment",
     "WarehouseState",
     "extract_accounts",
     "load_extraction",

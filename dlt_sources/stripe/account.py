@@ -186,6 +186,7 @@ class _Sync:
             rejected=task.rejected,
             withdrawn=task.is_revocation,
             retries=shared.retries,
+            treat=task.pii,
         )
         self.reader = AccountReader(
             task.account_id,
@@ -251,6 +252,7 @@ class _Sync:
                 "events_cursor": max(earlier, self.now - LAG),
                 "history_start": utc(start).replace(tzinfo=None),
                 "reporting_timezone": self.task.reporting_timezone,
+                "pii": self.task.pii.policy if self.task.pii else None,
                 "requests": self.requests,
                 "objects": sum(self.landing.counts.values()),
                 "read_order": time.time_ns(),

@@ -32,6 +32,7 @@ from dlt_sources.stripe.errors import (
 )
 from dlt_sources.stripe.limiter import LIVE, SANDBOX, Limiter, backoff
 from dlt_sources.stripe.models import Authorise, IsRevocation, Rejected
+from dlt_sources.stripe.pii import Treatment
 from dlt_sources.stripe.streams import STRIPE_VERSION
 
 Params = Sequence[tuple[str, str]]
@@ -193,6 +194,7 @@ class Client:
         rejected: Rejected | None = None,
         withdrawn: IsRevocation | None = None,
         retries: Retries = DEFAULT_RETRIES,
+        treat: Treatment | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._pool = pool
@@ -201,6 +203,7 @@ class Client:
         self._rejected = rejected or (lambda _: True)
         self._withdrawn = withdrawn
         self._retries = retries
+        self._treat = treat or (lambda body: body)
         self._sleep = sleep
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -303,7 +306,8 @@ class Client:
         self._answered = True
         if status == 200:
             try:
-                reply = Reply(decode_body(body), server_time(answer.headers), time.time_ns())
+                data = self._treat(decode_body(body))
+                reply = Reply(data, server_time(answer.headers), time.time_ns())
             except MalformedBody as malformed:
                 return Trouble(Kind.CUT, str(malformed))
             self.limiter.accepted(endpoint)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from dlt_sources.stripe.pii import Treatment
 from dlt_sources.stripe.stored import Stored
 
 Mode = Literal["first_import", "incremental", "reimport"]
@@ -152,6 +153,7 @@ class AccountTask:
         is_revocation: Told the status and Stripe's error code of a refusal that stands; returns
             whether access was withdrawn for good. By default a 401, and a 403 that says so.
         sweep: Compare everything, after the changes were read. Needs a cursor.
+        pii: What becomes of personal data before anything is written; `None` keeps them.
     """
 
     account_id: str
@@ -165,6 +167,7 @@ class AccountTask:
     rejected: Rejected | None = None
     is_revocation: IsRevocation | None = None
     sweep: Sweep | None = None
+    pii: Treatment | None = None
 
 
 @dataclass(frozen=True)
