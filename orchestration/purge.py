@@ -7,6 +7,7 @@ killed is ended by the next one. Postgres knows the account until the last step.
 from __future__ import annotations
 
 import mmap
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -111,8 +112,9 @@ def _purge_warehouse(settings: Settings, account_id: str, say: Callable[[str], N
 def _purge_files(settings: Settings, account_id: str) -> int:
     """Remove what is named after the account, and overwrite its id in other files."""
     count = 0
+    whole = _whole(account_id)
     for path in list(_places(settings)):
-        if account_id in path.name:
+        if whole.search(os.fsencode(path.name)):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -121,6 +123,11 @@ def _purge_files(settings: Settings, account_id: str) -> int:
         elif path.is_file() and not path.is_symlink():
             count += _overwrite(path, account_id)
     return count
+
+
+def _whole(account_id: str) -> re.Pattern[bytes]:
+    """Finds the id; one that only begins with it is another account's."""
+    return re.compile(re.escape(account_id.encode()) + rb"(?![A-Za-z0-9_])")
 
 
 def _places(settings: Settings) -> Iterator[Path]:
@@ -145,16 +152,14 @@ def _places(settings: Settings) -> Iterator[Path]:
 
 def _overwrite(path: Path, account_id: str) -> bool:
     """Write the placeholder over the id, in place: a log may be open in another process."""
-    needle = account_id.encode()
-    # An id that only begins with this one is another account's.
-    pattern = re.compile(re.escape(needle) + rb"(?![A-Za-z0-9_])")
+    stand_in = placeholder(account_id).encode()
     try:
         if not path.stat().st_size:
             return False
         with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-            places = [found.start() for found in pattern.finditer(content)]
-            for place in places:
-                content[place : place + len(needle)] = placeholder(account_id).encode()
+            places = [found.span() for found in _whole(account_id).finditer(content)]
+            for start, end in places:
+                content[start:end] = stand_in
     except FileNotFoundError:
         return False
     return bool(places)

@@ -102,6 +102,7 @@ def identity_of(task: AccountTask) -> dict[str, Any]:
         "account": task.account_id,
         "server": task.api_base,
         "authorisation": task.authorisation,
+        "pii": task.pii.policy if task.pii else None,
         "API version": STRIPE_VERSION,
         "table of streams": hashlib.sha256(repr(STREAMS).encode()).hexdigest(),
         "mode": mode_of(task),
