@@ -122,6 +122,15 @@ defaults as (
     where states.is_reconstructed and states.status = 'unpaid'
 ),
 
+billed as (
+    select
+        account_id,
+        subscription_id,
+        unnest(list_transform(lines, lambda l: l.period_starts_at)) as period_starts_at
+    from invoices
+    where subscription_id is not null
+),
+
 -- A trial that ended without a way to pay, and was resumed or canceled before the events begin:
 -- nothing is billed from its end until then.
 resumed_trials as (
@@ -138,14 +147,7 @@ resumed_trials as (
         on
             states.account_id = clock.account_id
             and states.trial_ends_at >= clock.history_started_at
-    left join (
-        select
-            account_id,
-            subscription_id,
-            unnest(list_transform(lines, lambda l: l.period_starts_at)) as period_starts_at
-        from invoices
-        where subscription_id is not null
-    ) as billed
+    left join billed
         on
             states.account_id = billed.account_id
             and states.subscription_id = billed.subscription_id

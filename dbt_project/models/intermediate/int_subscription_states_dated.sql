@@ -286,8 +286,8 @@ points as (
         valid_from,
         0 as reading_rank,
         0 as reading_order,
-        told.source as source,
-        told.state as state
+        told.source,
+        told.state
     from told_after_holes
     where told.state is not null
     union all
