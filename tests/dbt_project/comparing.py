@@ -88,6 +88,8 @@ KEYS = {
     "rpt_cohort_retention": ("currency", "cohort_month", "month"),
     "rpt_revenue_by_product": ("currency", "month", "product_id", "price_id"),
     "rpt_revenue_by_country": ("currency", "month", "country"),
+    "rpt_plan_mix": ("currency", "month", "price_id"),
+    "rpt_top_customers": ("currency", "customer_id"),
 }
 
 

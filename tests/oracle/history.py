@@ -34,10 +34,12 @@ class State:
     Attributes:
         status: What counts: `trialing` within a trial.
         mrr: Gross, default and net MRR of each item, millionths of a minor unit.
+        sold: Price and quantity of each item.
     """
 
     status: str
     mrr: dict[str, tuple[int, int, int]]
+    sold: dict[str, tuple[str, int | None]]
 
     @property
     def active(self) -> bool:
@@ -136,8 +138,9 @@ class Timeline:
             paused = "void"
         elif held_back and paused is not None and at < self._paused_from():
             paused = None
+        sold = {item: (price, quantity) for item, price, quantity, _ in items}
         if status not in ("active", "past_due") or paused in PAUSED:
-            return State(status, {item: (0, 0, 0) for item, _, _, _ in items})
+            return State(status, {item: (0, 0, 0) for item in sold}, sold)
         lines = [
             Line(
                 self._in_currency(self._price(price)),
@@ -162,7 +165,7 @@ class Timeline:
             ]
             self._last = (asked, list(zip(*three, strict=True)))
         amounts = self._last[1]
-        return State(status, {item[0]: mrr for item, mrr in zip(items, amounts, strict=True)})
+        return State(status, dict(zip(sold, amounts, strict=True)), sold)
 
     def _status(self, shown: Object, held_back: bool, at: int) -> str:
         begins, ends = shown.get("trial_start"), shown.get("trial_end")

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.oracle.days import Oracle, Value
 from tests.oracle.months import cohorts, months
+from tests.oracle.ranking import plan_mix, top_customers
 from tests.oracle.revenue import by_country, by_product
 
 
@@ -20,4 +21,6 @@ def marts(oracle: Oracle) -> Mapping[str, Mapping[tuple[Any, ...], Mapping[str, 
         "rpt_cohort_retention": cohorts(oracle),
         "rpt_revenue_by_product": by_product(oracle),
         "rpt_revenue_by_country": by_country(oracle),
+        "rpt_plan_mix": plan_mix(oracle),
+        "rpt_top_customers": top_customers(oracle),
     }

@@ -34,6 +34,7 @@ class Portion:
         product: The line's product.
         price: The line's price.
         country: The charge's country.
+        customer: The charge's customer.
     """
 
     day: dt.date
@@ -43,6 +44,7 @@ class Portion:
     product: str | None
     price: str | None
     country: str | None
+    customer: str | None
 
 
 def portions(oracle: Oracle) -> Iterator[Portion]:
@@ -61,6 +63,7 @@ def portions(oracle: Oracle) -> Iterator[Portion]:
                 price.get("product"),
                 price.get("price"),
                 country,
+                charge["customer"] if charge else None,
             )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.dbt_project.casting import Expected, Streams, case, streams
 from tests.dbt_project.objects import (
     ago,
+    coupon,
+    discount,
     event,
     invoice,
     line,
@@ -117,4 +119,33 @@ def prorations_may_name_no_item() -> tuple[Streams, Expected]:
     return streams(made, prices=(small,), invoices=sent), {
         "mrr": "30",
         "days": {51: "10", 49: "30"},
+    }
+
+
+@case
+def an_old_event_hides_a_second_discount() -> tuple[Streams, Expected]:
+    """The old shape of an event shows one discount; the invoice that uses it tells of it."""
+    tenth, once = coupon(10), coupon(amount=1000, duration="once")
+    shown = discount(tenth, ago(60), "cus_a")
+    made = subscription((price("10000"),), id="sub_hides", discounts=(shown,))
+    part = made["items"]["data"][0]
+    hidden = discount(once, ago(20), "cus_a") | {"subscription": "sub_hides"}
+    former = {name: value for name, value in made.items() if name != "discounts"}
+    attached = event("customer.subscription.updated", former | {"discount": shown}, ago(20), {})
+    billed = line(
+        made["id"],
+        part["price"],
+        part,
+        10000,
+        ago(10),
+        discount_amounts=[
+            {"amount": 1000, "discount": shown["id"]},
+            {"amount": 1000, "discount": hidden["id"]},
+        ],
+    )
+    sent = invoice(billed, created=ago(10), subscription=made["id"], discounts=[shown, hidden])
+    return streams(made, coupons=(tenth, once), invoices=[sent], events=[attached]), {
+        "mrr": "90",
+        "mrr_net": "90",
+        "net_days": {21: "90", 15: "80", 9: "90"},
     }
