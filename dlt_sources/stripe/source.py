@@ -19,6 +19,7 @@ from dlt.extract import DltResource
 from dlt_sources.stripe.account import AccountResult, Shared, sync_account
 from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries
 from dlt_sources.stripe.landing import CHECKPOINT_SECONDS, ROWS_PER_TABLE, MemoryBudget
+from dlt_sources.stripe.memory import return_large_blocks
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Progress
 from dlt_sources.stripe.rows import OBJECT_SCHEMA, SYNC_SCHEMA
 from dlt_sources.stripe.streams import STREAMS, SYNCS_TABLE
@@ -107,6 +108,7 @@ class Reading:
     def _read(self) -> list[AccountResult]:
         if not self._tasks:
             return []
+        return_large_blocks()
         accounts = min(ACCOUNTS_AT_ONCE, len(self._tasks))
         pools = Pools(REQUEST_THREADS)
         try:
