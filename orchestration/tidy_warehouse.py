@@ -13,8 +13,7 @@ from pathlib import Path
 import duckdb
 
 from dlt_sources.stripe.streams import DATASET
-from dlt_sources.stripe.warehouse import CATALOG, ROW_GROUP, SETTINGS, STORAGE_VERSION
-from orchestration.publish import sync_to_disk
+from orchestration.rewriting import rewritten
 
 #: Streams of which the models read the newest reading of each object and nothing older. Not
 #: among them: subscriptions, whose versions are history, and events, which are one.
@@ -115,74 +114,7 @@ def give_back_blocks(
     now = blocks(warehouse)
     if now.free < free_bytes or now.free < now.total * free_share:
         return 0
-    _require_known_kinds(warehouse)
     before = warehouse.stat().st_size
-    aside = warehouse.with_name(f".{warehouse.name}.new")
-    for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
-        leftover.unlink(missing_ok=True)
-    # As the loads write them (docs/decisions/0014), and the others as dbt does.
-    raw = f"row_group_size {ROW_GROUP}, storage_version '{STORAGE_VERSION}'"
-    _copy(warehouse, aside, SETTINGS, raw, f"= '{DATASET}'")
-    _copy(warehouse, aside, {"memory_limit": "1GB"}, "read_write", f"<> '{DATASET}'")
-    sync_to_disk(aside)
-    aside.replace(warehouse)
-    warehouse.with_name(f"{warehouse.name}.wal").unlink(missing_ok=True)
-    sync_to_disk(warehouse.parent)
+    with rewritten(warehouse):
+        pass
     return before - warehouse.stat().st_size
-
-
-def _require_known_kinds(warehouse: Path) -> None:
-    """Copying knows tables and views; what else there is would be lost in silence."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        others = connection.execute(
-            "select index_name from duckdb_indexes() union all"
-            " select sequence_name from duckdb_sequences() union all"
-            " select function_name from duckdb_functions()"
-            " where not internal and database_name = current_database()"
-        ).fetchall()
-    if others:
-        raise RuntimeError(f"The warehouse has what copying it does not know: {others}")
-
-
-def _copy(
-    source: Path,
-    target: Path,
-    settings: dict[str, str | bool | int | float | list[str]],
-    options: str,
-    schemas: str,
-) -> None:
-    """Copy tables and views of some schemas, by the statements that made them."""
-    of_source = f"database_name = 'source' and schema_name {schemas}"
-    with duckdb.connect(config=settings) as connection:
-        connection.execute(f"attach '{_quoted(source)}' as source (read_only)")
-        connection.execute(f"attach '{_quoted(target)}' as {CATALOG} ({options})")
-        connection.execute(f"use {CATALOG}")
-        schemas_of_source = connection.execute(
-            f"select distinct schema_name from duckdb_schemas() where {of_source}"  # noqa: S608
-            " and not internal"
-        ).fetchall()
-        for (schema,) in schemas_of_source:
-            connection.execute(f'create schema if not exists "{schema}"')
-        tables = connection.execute(
-            f"select schema_name, table_name, sql from duckdb_tables() where {of_source}"  # noqa: S608
-        ).fetchall()
-        for schema, table, statement in tables:
-            connection.execute(statement)
-            name = f'"{schema}"."{table}"'
-            connection.execute(f"insert into {CATALOG}.{name} from source.{name}")
-            there, here = (len(connection.table(f"{c}.{name}")) for c in ("source", CATALOG))
-            if there != here:
-                raise RuntimeError(f"{name}: {here} rows were copied of {there}")
-        views = connection.execute(
-            f"select sql from duckdb_views() where {of_source} and not internal"  # noqa: S608
-            " order by view_oid"
-        ).fetchall()
-        for (statement,) in views:
-            connection.execute(statement)
-        connection.execute("checkpoint")
-        connection.execute("use memory")
-        connection.execute(f"detach {CATALOG}")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
