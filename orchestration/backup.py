@@ -33,7 +33,7 @@ from connections.dump import (
 from connections.errors import DashtrayError
 from connections.postgres import open_database
 from connections.settings import Settings
-from orchestration.backup_file import WAREHOUSE_MEMBER, BackupWriter
+from orchestration.backup_file import OPERATORS_FILES, WAREHOUSE_MEMBER, BackupWriter
 from orchestration.warehouse_lock import warehouse_lock
 
 _PREFIX, _SUFFIX = "dashtray-", ".tar"
@@ -153,6 +153,10 @@ def _write(
                     with settings.warehouse_path.open("rb") as source:
                         size = settings.warehouse_path.stat().st_size
                         writer.add(WAREHOUSE_MEMBER, source, size)
+                for name in OPERATORS_FILES:
+                    if (file_at_home := settings.home / name).exists():
+                        with file_at_home.open("rb") as source:
+                            writer.add(name, source, file_at_home.stat().st_size)
             locked_seconds = (datetime.now(UTC) - began).total_seconds()
             tables = []
             for name, columns in tables_to_dump():

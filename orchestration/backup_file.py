@@ -1,6 +1,7 @@
 """The format of a backup: one tar file, its manifest at the end, a checksum for each member.
 
     warehouse.duckdb        the warehouse; absent if there was none yet
+    exchange_rates.csv      the operator's own files of the home, if there are any
     postgres/<table>.copy   rows of our tables, as COPY's text format
     manifest.json           what is in it, and which versions made it
 
@@ -23,6 +24,8 @@ from connections.errors import DashtrayError
 FORMAT = 1
 MANIFEST = "manifest.json"
 WAREHOUSE_MEMBER = "warehouse.duckdb"
+#: What an operator brought into the home and nothing can read again.
+OPERATORS_FILES = ("exchange_rates.csv",)
 _CHUNK = 2**20
 
 

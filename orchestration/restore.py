@@ -32,7 +32,7 @@ from connections.service_lock import hold_service_lock
 from connections.settings import Settings
 from connections.vault import open_vault
 from orchestration.backup import backups_in, warehouse_counts
-from orchestration.backup_file import WAREHOUSE_MEMBER, Backup, BackupUnusable
+from orchestration.backup_file import OPERATORS_FILES, WAREHOUSE_MEMBER, Backup, BackupUnusable
 from orchestration.publish import MARTS_SCHEMA, publish_marts, sync_to_disk
 from orchestration.warehouse_lock import warehouse_lock
 
@@ -190,6 +190,9 @@ def _put_in_place(settings: Settings) -> Restored:
             warehouse.unlink(missing_ok=True)
         elif staged.exists():
             staged.replace(warehouse)
+        for name in OPERATORS_FILES:
+            if (stage / name).exists():
+                (stage / name).replace(settings.home / name)
         if (stage / "published").exists():
             shutil.rmtree(settings.published_dir, ignore_errors=True)
             (stage / "published").replace(settings.published_dir)

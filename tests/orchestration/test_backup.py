@@ -116,7 +116,10 @@ def change(settings: Settings) -> None:
 
 def test_what_was_backed_up_comes_back_and_nothing_newer(home: Settings, tmp_path: Path) -> None:
     before = state(home)
+    rates = home.home / "exchange_rates.csv"
+    rates.write_text("the operator's rates")
     taken = take_backup(tmp_path / "b.tar")
+    rates.write_text("later ones")
     assert (taken.accounts, taken.warehouse_rows) == (1, 3)
     assert taken.path.stat().st_mode & 0o077 == 0
     change(home)
@@ -125,6 +128,7 @@ def test_what_was_backed_up_comes_back_and_nothing_newer(home: Settings, tmp_pat
 
     assert restored.accounts == 1
     assert state(home) == before
+    assert rates.read_text() == "the operator's rates"
     assert charges(home.published_dir / "marts.duckdb", "metrics") == 3
     # Read after the backup's cursors: loaded, it would leave a hole.
     assert not home.runs_dir.exists()
