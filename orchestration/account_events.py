@@ -22,6 +22,7 @@ from sqlalchemy.engine import Engine
 
 from connections.due import next_attempt
 from connections.models import Account, SyncOutcome, SyncRun
+from connections.reads import Reads, reads_of
 from connections.sync_reports import accounts_by_id, syncs_of_run
 from connections.syncs import mark_shown
 from orchestration.partitions import ACCOUNTS
@@ -82,6 +83,7 @@ def show_accounts(context: AssetExecutionContext, engine: Engine, fresh: Sequenc
     context.instance.add_dynamic_partitions(
         ACCOUNTS.name or "", [sync.account_id for sync in chosen]
     )
+    reads = reads_of(engine, [sync.account_id for sync in chosen])
     good = [sync for sync in chosen if sync.outcome is SyncOutcome.OK]
     bad = [sync for sync in chosen if sync.outcome is not SyncOutcome.OK]
     step = context.get_step_execution_context()
@@ -92,7 +94,7 @@ def show_accounts(context: AssetExecutionContext, engine: Engine, fresh: Sequenc
             AssetMaterialization(
                 ACCOUNT_SYNC.key,
                 partition=sync.account_id,
-                metadata=_metadata(accounts[sync.account_id], sync),
+                metadata=_metadata(accounts[sync.account_id], sync, reads[sync.account_id]),
             ),
             DagsterEventBatchMetadata(f"{context.run_id}-ok", number == len(good)),
         )
@@ -102,7 +104,7 @@ def show_accounts(context: AssetExecutionContext, engine: Engine, fresh: Sequenc
             AssetObservation(
                 ACCOUNT_SYNC.key,
                 partition=sync.account_id,
-                metadata=_metadata(accounts[sync.account_id], sync),
+                metadata=_metadata(accounts[sync.account_id], sync, reads[sync.account_id]),
             ),
             DagsterEventBatchMetadata(f"{context.run_id}-failed", number == len(bad)),
         )
@@ -111,12 +113,16 @@ def show_accounts(context: AssetExecutionContext, engine: Engine, fresh: Sequenc
     mark_shown(engine, [sync.account_id for sync in bad], at=None)
 
 
-def _metadata(account: Account, sync: SyncRun) -> dict[str, MetadataValue[Any]]:
+def _metadata(account: Account, sync: SyncRun, reads: Reads) -> dict[str, MetadataValue[Any]]:
     values: dict[str, MetadataValue[Any]] = {
         "tier": MetadataValue.text(account.tier),
         "kind": MetadataValue.text(str(sync.kind)),
         "rows": MetadataValue.int(sync.rows or 0),
         "requests": MetadataValue.int(sync.requests or 0),
+        "reads_this_month": MetadataValue.int(reads.in_month),
+        "reads_30_days": MetadataValue.int(reads.in_30_days),
+        "reads_allowed": MetadataValue.int(reads.allocation),
+        "syncs_without_count": MetadataValue.int(reads.unknown),
         "seconds": MetadataValue.float(_seconds(sync)),
         "began": MetadataValue.timestamp(sync.started_at),
         "outcome": MetadataValue.text(str(sync.outcome)),

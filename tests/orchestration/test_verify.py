@@ -5,10 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.engine import Engine
 
-from connections.models import Account, AccountStatus, AuthKind, RequestKind, SyncOutcome
-from connections.reads import record_transactions
+from connections.models import (
+    Account,
+    AccountStatus,
+    AuthKind,
+    RequestKind,
+    SyncOutcome,
+    SyncRun,
+)
+from connections.reads import Reads, record_transactions
 from connections.rows import transaction
 from connections.syncs import begin_sync, record_outcome
+from orchestration.account_events import _metadata
 from orchestration.resources import Warehouse
 from orchestration.sweeps import SCHEDULED_PERCENT, sweeps_of
 from orchestration.verify import accounts_of_the_day
@@ -62,3 +70,16 @@ def test_a_sweep_spends_a_share_of_the_reads_that_remain(engine: Engine) -> None
     )
     assert sweeps["acct_small"].most_requests == 600
     assert sweeps["acct_busy"].most_requests == 50_000
+
+
+def test_an_account_shows_what_reading_it_has_cost() -> None:
+    sync = SyncRun(
+        run_id="run", account_id="acct_A1", kind=RequestKind.TICK, owner="x", started_at=MONDAY
+    )
+    reads = Reads("acct_A1", MONDAY.date().replace(day=1), 120, 340, 1, 50)
+    shown = _metadata(account("acct_A1"), sync, reads)
+    assert {name: shown[name].value for name in ("reads_this_month", "reads_30_days")} == {
+        "reads_this_month": 120,
+        "reads_30_days": 340,
+    }
+    assert (shown["reads_allowed"].value, shown["syncs_without_count"].value) == (25_000, 1)
