@@ -26,6 +26,8 @@ class Wanted:
         run_id: Name of the run.
         history_days: Days of payment history of a first import.
         now: Unix seconds by the simulator's clock.
+        live: Read at the pace of a live account: the simulator's objects say that they are a
+            sandbox's, whatever limits it was started with.
     """
 
     reader: str
@@ -35,14 +37,23 @@ class Wanted:
     run_id: str
     history_days: int
     now: int
+    live: bool
 
 
 def measure(wanted: Wanted) -> dict[str, Any]:
     """Read and load; seconds of each phase, objects, requests, and what the process took."""
     from datetime import UTC, datetime
 
-    from dlt_sources.stripe import AccountTask, extract_accounts, load_extraction, read_cursors
+    from dlt_sources.stripe import (
+        AccountTask,
+        client,
+        extract_accounts,
+        load_extraction,
+        read_cursors,
+    )
 
+    if wanted.live:
+        client.SANDBOX = client.LIVE  # type: ignore[attr-defined]
     home = Path(wanted.home)
     warehouse = home / "warehouse.duckdb"
     now = datetime.fromtimestamp(wanted.now, UTC)
