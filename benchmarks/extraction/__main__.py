@@ -6,7 +6,7 @@
 Each line is a process of its own against a simulator of its own (live limits, 120 ms), reading an
 account with as many invoices as charges and a quarter as many customers and subscriptions into an
 empty warehouse. "floor" is the least time that the limits allow: pages of the busiest endpoint ÷
-25/s, or all pages ÷ 100/s (a sandbox: ÷ 25/s). "network" is reading, "package" what dlt makes of it,
+25/s, or all pages ÷ 100/s (sandbox: 25/s). "network" is reading, "package" what dlt makes of it,
 "load" what DuckDB makes of that. The sequential reader sends one request at a time, as most
 extractors do. Exit code 1 if an aim is missed.
 """
