@@ -1,6 +1,10 @@
 import copy
 import json
+import logging
 import pickle
+import pprint
+import traceback
+from dataclasses import asdict, dataclass
 
 import pytest
 
@@ -33,6 +37,29 @@ def test_json_and_hash_raise() -> None:
         json.dumps({"key": Secret("hunter2")})
     with pytest.raises(TypeError):
         hash(Secret("hunter2"))
+
+
+@dataclass
+class Holder:
+    token: Secret
+
+
+def test_logging_tracebacks_and_dataclasses_show_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    secret = Secret("hunter2")
+    log = logging.getLogger("test")
+    log.error("%s %r", secret, {"token": secret, "held": Holder(secret)})
+    try:
+        raise ValueError(secret, Holder(secret))
+    except ValueError as error:
+        log.exception("failed with %s", secret)
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+        shown = "".join(told.format())
+    assert "Secret(...)" in shown
+    everything = "\n".join(
+        [shown, caplog.text, pprint.pformat([secret]), repr(asdict(Holder(secret)))]
+    )
+    assert "hunter2" not in everything
+    assert copy.copy(secret) is secret
 
 
 def test_copies_and_comparison() -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Engine
 from connections import stripe_api
 from connections.accounts import MissingApiKeyError, get_account
 from connections.credentials import read_token
+from connections.due import due_accounts
 from connections.errors import (
     AccountStateError,
     SettingsError,
@@ -34,7 +35,7 @@ from connections.rows import transaction
 from connections.secret import Secret
 from connections.settings import Settings
 from connections.stripe_api import TokenGrant
-from connections.syncs import begin_sync, due_accounts, record_outcome
+from connections.syncs import begin_sync, record_outcome
 from connections.tokens import AccessProvider, AccessRevokedError, AccountAccess, store_grant
 from connections.vault import Vault
 from dlt_sources.stripe import AccountTask, extract_accounts

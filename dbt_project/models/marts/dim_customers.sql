@@ -37,8 +37,9 @@ final as (
     select
         customers.account_id,
         customers.customer_id,
-        customers.name,
-        customers.email,
+        -- Who was deleted at Stripe is not named here any more; the figures about them stay.
+        case when customers.deletion_seen_at is null then customers.name end as name,
+        case when customers.deletion_seen_at is null then customers.email end as email,
         customers.country,
         customers.currency,
         customers.created_at,
