@@ -45,7 +45,8 @@ def children(settings: Settings, host: str, port: int) -> list[Child]:
         Child(
             "code server",
             [
-                *[*python, "dagster", "api", "grpc", "--module-name", "orchestration.definitions"],
+                *[*python, "orchestration.code_server"],
+                *["--module-name", "orchestration.definitions"],
                 *["--socket", str(address), "--working-directory", str(PROJECT_DIR)],
             ],
             PROJECT_DIR,

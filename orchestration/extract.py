@@ -35,6 +35,7 @@ from connections.syncs import (
 )
 from connections.tokens import AccessProvider, AccessRevokedError, AccountAccess
 from connections.vault import open_vault
+from orchestration.naming import named
 from orchestration.partitions import HISTORY_DAYS
 from orchestration.pii import treatment
 from orchestration.resources import Accounts, Warehouse
@@ -152,7 +153,7 @@ def payment_history(
     if failures and not extraction.ok:
         raise Failure(
             description="No account could be read. "
-            + " | ".join(f"{account}: {error}" for account, error in failures.items()),
+            + " | ".join(f"{account}: {error}" for account, error in named(failures).items()),
             metadata=metadata,
             allow_retries=False,
         )
