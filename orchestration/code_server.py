@@ -12,6 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.context
 import sys
+from multiprocessing import forkserver
 
 PRELOADED = ["orchestration.preload"]
 
@@ -28,6 +29,8 @@ def main(arguments: list[str]) -> None:
     multiprocessing.set_forkserver_preload(PRELOADED)
     # Its only use of the module is to start runs.
     setattr(server, "multiprocessing", _ForkServerInstead())  # noqa: B010 - not an export
+    # Now, not with the first run: somebody waits for that one.
+    forkserver.ensure_running()
     cli.main(["api", "grpc", *arguments], auto_envvar_prefix=ENV_PREFIX)
 
 
