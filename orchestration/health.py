@@ -17,6 +17,7 @@ from connections.accounts import list_accounts
 from connections.due import late_accounts, next_attempt
 from connections.models import AccountStatus
 from connections.settings import Settings
+from connections.verifications import last_verifications
 
 #: Runs of one lane are judged by the last of them that ended in this time.
 RECENT = timedelta(days=2)
@@ -91,6 +92,18 @@ def failed_runs(watch: Watch) -> dict[str, str]:
     return problems
 
 
+def drifted(watch: Watch) -> dict[str, str]:
+    """Return the accounts whose last comparison with Stripe's lists found differences."""
+    return {
+        account_id: (
+            f"{account_id} differed from Stripe in {sweep.found} object(s), of which "
+            f"{sweep.remaining} are not repaired. See: dashtray verify {account_id}"
+        )
+        for account_id, sweep in last_verifications(watch.engine).items()
+        if sweep.found
+    }
+
+
 def disk(watch: Watch) -> dict[str, str]:
     """Return the home's file system if little is left on it."""
     free = shutil.disk_usage(watch.settings.home).free
@@ -108,6 +121,7 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "accounts late": late,
         "accounts revoked": revoked,
         "runs failed": failed_runs,
+        "accounts drifted": drifted,
         "disk low": disk,
     }
 )

@@ -18,7 +18,7 @@ from orchestration.partitions import first_import_range, today
 
 SYNC_JOB_NAME = "sync"
 
-BULK_KINDS = {RequestKind.FIRST_IMPORT, RequestKind.REIMPORT}
+BULK_KINDS = {RequestKind.FIRST_IMPORT, RequestKind.REIMPORT, RequestKind.VERIFY}
 
 #: A run that serves sync requests names their claim here; one that reads all of the history
 #: window is told apart here, so that it leaves slots to the others (`dagster.yaml`).
