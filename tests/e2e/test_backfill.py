@@ -34,6 +34,9 @@ LAUNCH = """mutation($params: LaunchBackfillParams!) {
 STATUS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
   __typename ... on PartitionBackfill { status numPartitions error { message }
   runs(limit: 10) { id jobName status } } } }"""
+FAILURES = """query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
+  __typename ... on ErrorEvent { error { message cause { message } } }
+  ... on MessageEvent { message } } } } }"""
 NODES = "{ assetNodes { assetKey { path } isMaterializable } }"
 
 
@@ -65,6 +68,10 @@ def backfill(url: str, service: subprocess.Popen[bytes], params: dict[str, Any])
         assert service.poll() is None
         assert time.monotonic() < deadline, seen
         time.sleep(1)
+    for run in seen["runs"]:
+        if run["status"] != "SUCCESS":
+            events = ask(url, FAILURES, {"id": run["id"]})["logsForRun"]["events"]
+            run["failures"] = [event for event in events if event.get("error")]
     return seen
 
 
@@ -102,7 +109,7 @@ def test_days_are_imported_again_from_the_ui_and_a_killed_run_frees_its_accounts
                     "partitionNames": days_before(today, 20, 10),
                 },
             )
-            assert done["status"] == "COMPLETED_SUCCESS", done
+            assert done["status"] == "COMPLETED_SUCCESS", json.dumps(done, indent=1)
             # Dagster runs the partitioned asset first, and then what follows from it.
             assert [run["status"] for run in done["runs"]] == ["SUCCESS", "SUCCESS"]
             assert last().kind is RequestKind.REIMPORT
@@ -128,7 +135,7 @@ def test_days_are_imported_again_from_the_ui_and_a_killed_run_frees_its_accounts
                     "runConfigData": {"ops": {"extract": {"config": config}}},
                 },
             )
-            assert done["status"] == "COMPLETED_SUCCESS", done
+            assert done["status"] == "COMPLETED_SUCCESS", json.dumps(done, indent=1)
             assert [run["status"] for run in done["runs"]] == ["SUCCESS"]
             assert succeeded()
             assert last().run_id == done["runs"][0]["id"]

@@ -70,7 +70,7 @@ def add_account(engine: Engine, account_id: str, tier: str) -> None:
 
 def slots(begin: datetime, end: datetime, cadence: timedelta) -> list[datetime]:
     """Every slot that begins in a time."""
-    count = (end - begin) // cadence
+    count = -((begin - end) // cadence)  # one that has begun counts
     return [begin + number * cadence for number in range(count)]
 
 
