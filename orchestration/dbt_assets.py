@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 from dagster import (
+    AssetCheckKey,
     AssetCheckResult,
     AssetExecutionContext,
     AssetsDefinition,
@@ -95,6 +96,8 @@ def build_dbt_assets(home: Path, project_dir: Path = DBT_PROJECT_DIR) -> AssetsD
             for dagster_event in message.to_default_asset_events(
                 manifest, TRANSLATOR, context, project=project
             ):
+                if not _is_wanted(context, dagster_event):
+                    continue
                 if isinstance(dagster_event, Output):
                     context.add_output_metadata(
                         _table_metadata(manifest, message, rows), dagster_event.output_name
@@ -104,6 +107,20 @@ def build_dbt_assets(home: Path, project_dir: Path = DBT_PROJECT_DIR) -> AssetsD
             raise failure
 
     return dbt_models
+
+
+def _is_wanted(context: AssetExecutionContext, event: object) -> bool:
+    """Whether a run that is about some of the models only may speak of this one.
+
+    All of them are built nevertheless: a build of what has not changed is short, and a backfill
+    begun in the UI asks for the models without parents in a run of their own.
+    """
+    if isinstance(event, Output):
+        return event.output_name in context.selected_output_names
+    if isinstance(event, AssetCheckResult) and event.asset_key and event.check_name:
+        key = AssetCheckKey(event.asset_key, event.check_name)
+        return key in context.selected_asset_check_keys
+    return True
 
 
 def count_rows(warehouse: Path) -> dict[tuple[str, str], int]:

@@ -110,8 +110,10 @@ def test_days_are_imported_again_from_the_ui_and_a_killed_run_frees_its_accounts
                 },
             )
             assert done["status"] == "COMPLETED_SUCCESS", json.dumps(done, indent=1)
-            # Dagster runs the partitioned asset first, and then what follows from it.
-            assert [run["status"] for run in done["runs"]] == ["SUCCESS", "SUCCESS"]
+            # Dagster runs the partitioned asset first, beside it the models without parents, and
+            # then what follows from both.
+            assert len(done["runs"]) > 1
+            assert {run["status"] for run in done["runs"]} == {"SUCCESS"}
             assert last().kind is RequestKind.REIMPORT
             assert last().published_at is not None
             assert (last().rows or 0) > 0
