@@ -61,15 +61,22 @@ customers_before as (
     from monthly
 ),
 
+-- Of the month that the window cuts, only the days within it: its start is the first of them.
 churned as (
     select
-        account_id,
-        currency,
-        cast(date_trunc('month', day) as date) as month,
-        count(distinct customer_id) as customers_lost
+        changes.account_id,
+        changes.currency,
+        monthly.month,
+        count(distinct changes.customer_id) as customers_lost
     from changes
-    where movement = 'churn'
-    group by account_id, currency, date_trunc('month', day)
+    inner join monthly
+        on
+            changes.account_id = monthly.account_id
+            and changes.currency = monthly.currency
+            and cast(date_trunc('month', changes.day) as date) = monthly.month
+            and changes.day >= monthly.first_day
+    where changes.movement = 'churn'
+    group by changes.account_id, changes.currency, monthly.month
 ),
 
 -- What each customer paid on the eve of the month and at its end. Two joins and a sum: one join
