@@ -67,7 +67,7 @@ def test_a_step_that_is_tried_again_counts_both_times(
 
 def test_the_allocation_follows_the_transactions(engine: Engine, add_account: AddAccount) -> None:
     add_account()
-    record_transactions(engine, {"acct_A1": 20, "acct_unknown": 3})
+    record_transactions(engine, {"acct_A1": 19, "acct_unknown": 3})
     assert reads_of(engine, now=NOW)["acct_A1"].allocation == 10_000
     record_transactions(engine, {"acct_A1": 21})
     assert reads_of(engine, now=NOW)["acct_A1"].allocation == 10_500
