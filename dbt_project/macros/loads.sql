@@ -10,7 +10,9 @@ begun early and completed late (a large first import beside short ticks) is not 
 {% endmacro %}
 
 {% macro landed(stream) -%}
-    select *
+    select
+        *,
+        rowid as landed_row
     from {{ source('raw_stripe', stream) }}
     where _dlt_load_id in (
         select load_id
@@ -46,50 +48,46 @@ begun early and completed late (a large first import beside short ticks) is not 
 {% endmacro %}
 
 {#-
-The newest reading of each object in the new loads, still as JSON. Only the keys are sorted;
-the objects stream past. Tombstones carry no object and are left to `landed_tombstones`.
+The newest reading of each object in the new loads, still as JSON, and when it was seen to be
+gone. Only the keys are grouped; the objects stream past, found by their row. A tombstone carries
+no object; where nothing but one was landed, `newest_of_landed_and_known` sees to it.
 -#}
 {% macro newest_landed(relation) -%}
-    select {{ relation }}.*
+    select
+        {{ relation }}.* exclude (landed_row),
+        newest.deletion_seen_at
     from {{ relation }}
     inner join (
         select
-            account_id,
-            id,
-            max({'read_at': read_at, 'read_order': read_order}) as reading
+            max({'read_at': read_at, 'read_order': read_order, 'landed_row': landed_row})
+                filter (where not deleted) as reading,
+            max(read_at) filter (where deleted) as deletion_seen_at
         from {{ relation }}
-        where not deleted
         group by account_id, id
     ) as newest
-        on
-            {{ relation }}.account_id = newest.account_id
-            and {{ relation }}.id = newest.id
-            and {{ relation }}.read_at = newest.reading.read_at
-            and {{ relation }}.read_order = newest.reading.read_order
-    where not {{ relation }}.deleted
+        on {{ relation }}.landed_row = newest.reading.landed_row
 {%- endmacro %}
 
 {#-
 Guards the merge: among what was just landed and what staging already holds, the newest
 reading of each object wins, and a tombstone never erases the columns that were read before.
+The first build has nothing to merge with, and would sort every object for nothing.
 -#}
 {% macro newest_of_landed_and_known(renamed, landed, key) -%}
+    {% if not is_incremental() -%}
+    select * from {{ renamed }}
+    {%- else -%}
     select
         candidates.* exclude (deletion_seen_at),
         greatest(candidates.deletion_seen_at, tombstones.read_at) as deletion_seen_at
     from (
-        select
-            {{ renamed }}.*,
-            cast(null as timestamp) as deletion_seen_at
-        from {{ renamed }}
-        {% if is_incremental() -%}
+        select * from {{ renamed }}
         union all by name
         select known.*
         from {{ this }} as known
         where (known.account_id, known.{{ key }}) in (
             select (touched.account_id, touched.id) from {{ landed }} as touched
         )
-        {%- endif %}
     ) as candidates
     left join (
         select
@@ -107,4 +105,5 @@ reading of each object wins, and a tombstone never erases the columns that were 
         partition by candidates.account_id, candidates.{{ key }}
         order by candidates.read_at desc, candidates.read_order desc
     ) = 1
+    {%- endif %}
 {%- endmacro %}

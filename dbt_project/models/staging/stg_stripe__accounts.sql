@@ -20,6 +20,7 @@ parsed as (
         id,
         read_at,
         read_order,
+        deletion_seen_at,
         from_json(
             object,
             '{
@@ -37,6 +38,7 @@ renamed as (
         id as stripe_account_id,
         read_at,
         read_order,
+        deletion_seen_at,
         {{ utc('a.created') }} as created_at,
         coalesce(a.settings.dashboard.display_name, a.business_profile.name) as name,
         a.country,

@@ -20,6 +20,7 @@ parsed as (
         id,
         read_at,
         read_order,
+        deletion_seen_at,
         from_json(
             object,
             '{
@@ -43,6 +44,7 @@ renamed as (
         id as charge_id,
         read_at,
         read_order,
+        deletion_seen_at,
         {{ utc('c.created') }} as created_at,
         c.livemode as is_live,
         {{ id_of('c.customer') }} as customer_id,

@@ -20,6 +20,7 @@ parsed as (
         id,
         read_at,
         read_order,
+        deletion_seen_at,
         from_json(
             object,
             '{
@@ -37,6 +38,7 @@ renamed as (
         id as coupon_id,
         read_at,
         read_order,
+        deletion_seen_at,
         {{ utc('c.created') }} as created_at,
         c.name,
         c.duration,

@@ -20,6 +20,7 @@ parsed as (
         id,
         read_at,
         read_order,
+        deletion_seen_at,
         from_json(
             object,
             '{
@@ -36,6 +37,7 @@ renamed as (
         id as customer_id,
         read_at,
         read_order,
+        deletion_seen_at,
         {{ utc('c.created') }} as created_at,
         c.livemode as is_live,
         c.name,

@@ -20,6 +20,7 @@ parsed as (
         id,
         read_at,
         read_order,
+        deletion_seen_at,
         from_json(
             object,
             '{
@@ -40,6 +41,7 @@ renamed as (
         id as dispute_id,
         read_at,
         read_order,
+        deletion_seen_at,
         {{ utc('d.created') }} as created_at,
         {{ id_of('d.charge') }} as charge_id,
         {{ id_of('d.payment_intent') }} as payment_intent_id,

@@ -20,6 +20,7 @@ parsed as (
         id,
         read_at,
         read_order,
+        deletion_seen_at,
         from_json(
             object,
             '{{ invoice_structure() }}'
@@ -33,6 +34,7 @@ renamed as (
         id as invoice_id,
         read_at,
         read_order,
+        deletion_seen_at,
         {{ utc('i.created') }} as created_at,
         i.number,
         {{ id_of('i.customer') }} as customer_id,

@@ -20,6 +20,7 @@ parsed as (
         id,
         read_at,
         read_order,
+        deletion_seen_at,
         from_json(
             object,
             '{{ price_structure() }}'
@@ -33,6 +34,7 @@ renamed as (
         id as price_id,
         read_at,
         read_order,
+        deletion_seen_at,
         {{ price_columns() }}
     from parsed
 ),

@@ -20,6 +20,7 @@ parsed as (
         id,
         read_at,
         read_order,
+        deletion_seen_at,
         from_json(
             object,
             '{
@@ -36,6 +37,7 @@ renamed as (
         id as product_id,
         read_at,
         read_order,
+        deletion_seen_at,
         {{ utc('p.created') }} as created_at,
         p.name,
         p.description,

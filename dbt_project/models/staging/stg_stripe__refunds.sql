@@ -20,6 +20,7 @@ parsed as (
         id,
         read_at,
         read_order,
+        deletion_seen_at,
         from_json(
             object,
             '{
@@ -36,6 +37,7 @@ renamed as (
         id as refund_id,
         read_at,
         read_order,
+        deletion_seen_at,
         {{ utc('r.created') }} as created_at,
         {{ id_of('r.charge') }} as charge_id,
         {{ id_of('r.payment_intent') }} as payment_intent_id,
