@@ -89,7 +89,7 @@ def build(warehouse: Path, home: Path) -> dict[str, Any]:
                 nodes.append(
                     {
                         "node": node,
-                        "wall": event["data"]["run_result"]["execution_time"],
+                        "wall": event["data"]["run_result"].get("execution_time", 0),
                         "cpu": time.process_time() - started[node],
                     }
                 )

@@ -30,6 +30,10 @@ class DbtBuild:
 
     Construction imports dbt and reads the parsed manifest (a few seconds): do it on another
     thread while something else waits for the network.
+
+    Args:
+        prepared_target: The folder that `dbt_manifest.prepared_target` returned.
+        project_dir: The dbt project's folder.
     """
 
     def __init__(self, prepared_target: Path, project_dir: Path = DBT_PROJECT_DIR) -> None:
@@ -41,6 +45,7 @@ class DbtBuild:
         # differs from the one at parse time; nothing in the project depends on that path.
         self._manifest: Manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
         self._project_dir = project_dir
+        self._code_fingerprint = prepared_target.name
 
     def events(self, warehouse: Path, work_dir: Path) -> Iterator[dict[str, Any]]:
         """Run `dbt build` and yield dbt's structured events while it runs.
@@ -65,6 +70,8 @@ class DbtBuild:
 
         work_dir.mkdir(parents=True, exist_ok=True)
         os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
+        # By it the models know that what they kept from the last build was made by this code.
+        os.environ["DASHTRAY_CODE_FINGERPRINT"] = self._code_fingerprint
         events: queue.SimpleQueue[EventMsg | None] = queue.SimpleQueue()
         arguments = [
             "--quiet",

@@ -13,6 +13,8 @@ from typing import Any
 import duckdb
 import orjson
 
+from orchestration.dbt_manifest import project_fingerprint
+
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 
 
@@ -45,6 +47,8 @@ def dbt(
     from dbt.cli.main import dbtRunner
 
     os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
+    # As the pipeline builds: a second build computes only what the first cannot know.
+    os.environ["DASHTRAY_CODE_FINGERPRINT"] = project_fingerprint(PROJECT)
     given = orjson.dumps(variables or {})
     options = [
         "--project-dir",

@@ -1,9 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'follows_touched': true},
+    pre_hook="{{ forget_touched() }}",
+    post_hook="{{ remember_code() }}"
+) }}
+
 with states as (
-    select * from {{ ref('int_subscription_states_dated') }}
+    {{ touched_of(ref('int_subscription_states_dated')) }}
 ),
 
 lines as (
-    select * from {{ ref('stg_stripe__invoice_line_items') }} {{ where_told_by('invoice_line') }}
+    {{ touched_of(ref('stg_stripe__invoice_line_items')) }} {{ where_told_by('invoice_line') }}
 ),
 
 prices as (

@@ -1,9 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'follows_touched': true},
+    pre_hook="{{ forget_touched() }}",
+    post_hook="{{ remember_code() }}"
+) }}
+
 with recursive items as (
-    select * from {{ ref('int_subscription_items_priced') }}
+    {{ touched_of(ref('int_subscription_items_priced')) }}
 ),
 
 segments as (
-    select * from {{ ref('int_subscription_segments_cut') }}
+    {{ touched_of(ref('int_subscription_segments_cut')) }}
 ),
 
 customers as (

@@ -1,9 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'follows_touched': true},
+    pre_hook="{{ forget_touched() }}",
+    post_hook="{{ remember_code() }}"
+) }}
+
 with segments as (
-    select * from {{ ref('int_subscription_segments_cut') }}
+    {{ touched_of(ref('int_subscription_segments_cut')) }}
 ),
 
 item_states as (
-    select * from {{ ref('int_subscription_item_states_dated') }}
+    {{ touched_of(ref('int_subscription_item_states_dated')) }}
 ),
 
 prices as (
@@ -11,7 +20,7 @@ prices as (
 ),
 
 lines as (
-    select * from {{ ref('stg_stripe__invoice_line_items') }}
+    {{ touched_of(ref('stg_stripe__invoice_line_items')) }}
 ),
 
 -- What a price asks for in each currency: its own, and those of its options.

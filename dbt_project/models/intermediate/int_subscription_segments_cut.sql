@@ -1,13 +1,22 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'follows_touched': true},
+    pre_hook="{{ forget_touched() }}",
+    post_hook="{{ remember_code() }}"
+) }}
+
 with states as (
-    select * from {{ ref('int_subscription_states_dated') }}
+    {{ touched_of(ref('int_subscription_states_dated')) }}
 ),
 
 item_states as (
-    select * from {{ ref('int_subscription_item_states_dated') }}
+    {{ touched_of(ref('int_subscription_item_states_dated')) }}
 ),
 
 invoices as (
-    select * from {{ ref('stg_stripe__invoices') }} {{ where_told_by('invoice_line') }}
+    {{ touched_of(ref('stg_stripe__invoices')) }} {{ where_told_by('invoice_line') }}
 ),
 
 discounts as (

@@ -1,17 +1,26 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'follows_touched': true},
+    pre_hook="{{ forget_touched() }}",
+    post_hook="{{ remember_code() }}"
+) }}
+
 with versions as (
     {% if tells('observed') -%}
-    select * from {{ ref('stg_stripe__subscription_versions') }}
+    {{ touched_of(ref('stg_stripe__subscription_versions')) }}
     {%- else -%}
-    select * from {{ ref('stg_stripe__subscriptions') }}
+    {{ touched_of(ref('stg_stripe__subscriptions')) }}
     {%- endif %}
 ),
 
 events as (
-    select * from {{ ref('stg_stripe__subscription_events') }} {{ where_told_by('event') }}
+    {{ touched_of(ref('stg_stripe__subscription_events')) }} {{ where_told_by('event') }}
 ),
 
 subscriptions as (
-    select * from {{ ref('stg_stripe__subscriptions') }}
+    {{ touched_of(ref('stg_stripe__subscriptions')) }}
 ),
 
 clock as (
