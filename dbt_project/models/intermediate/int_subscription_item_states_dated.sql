@@ -12,7 +12,8 @@ with states as (
 ),
 
 lines as (
-    {{ touched_of(ref('stg_stripe__invoice_line_items')) }} {{ where_told_by('invoice_line') }}
+    {{ touched_of(ref('stg_stripe__invoice_line_items')) }}
+    {{ where_told_by('invoice_line') }}
 ),
 
 prices as (

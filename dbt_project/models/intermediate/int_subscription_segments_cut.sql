@@ -16,7 +16,8 @@ item_states as (
 ),
 
 invoices as (
-    {{ touched_of(ref('stg_stripe__invoices')) }} {{ where_told_by('invoice_line') }}
+    {{ touched_of(ref('stg_stripe__invoices')) }}
+    {{ where_told_by('invoice_line') }}
 ),
 
 discounts as (

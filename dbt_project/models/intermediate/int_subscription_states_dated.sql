@@ -16,7 +16,8 @@ with versions as (
 ),
 
 events as (
-    {{ touched_of(ref('stg_stripe__subscription_events')) }} {{ where_told_by('event') }}
+    {{ touched_of(ref('stg_stripe__subscription_events')) }}
+    {{ where_told_by('event') }}
 ),
 
 subscriptions as (
