@@ -9,25 +9,33 @@ with landed as not materialized (
     {{ landed('events') }}
 ),
 
-parsed as (
-    select
-        account_id,
-        id,
-        read_at,
-        object,
-        from_json(
-            object,
-            '{
-                "type": "VARCHAR", "created": "BIGINT", "api_version": "VARCHAR",
-                "data": {"object": {"id": "VARCHAR", "object": "VARCHAR", "created": "BIGINT"}}
-            }'
-        ) as e
+-- Only the keys are grouped; the events stream past, found by their row.
+first_read as (
+    select min({'read_at': read_at, 'landed_row': landed_row}) as reading
     from landed
     {% if is_incremental() -%}
     where (account_id, id) not in (
         select (known.account_id, known.event_id) from {{ this }} as known
     )
     {%- endif %}
+    group by account_id, id
+),
+
+parsed as (
+    select
+        landed.account_id,
+        landed.id,
+        landed.object,
+        from_json(
+            landed.object,
+            '{
+                "type": "VARCHAR", "created": "BIGINT", "api_version": "VARCHAR",
+                "data": {"object": {"id": "VARCHAR", "object": "VARCHAR", "created": "BIGINT"}}
+            }'
+        ) as e
+    from landed
+    inner join first_read
+        on landed.landed_row = first_read.reading.landed_row
 ),
 
 -- Whole are kept the events that are history: of subscriptions, of discounts, and of payments
@@ -55,8 +63,6 @@ final as (
                 then object -> '$.data.previous_attributes'
         end as previous_attributes
     from parsed
-    -- Last, so that the sort carries no whole events.
-    qualify row_number() over (partition by account_id, id order by read_at) = 1
 )
 
 select * from final

@@ -9,18 +9,27 @@ with landed as not materialized (
     {{ landed('subscriptions') }}
 ),
 
+-- Only the keys are grouped; the subscriptions stream past, found by their row.
+readings as (
+    select max(landed_row) as landed_row
+    from landed
+    where not deleted
+    group by account_id, id, read_at, read_order
+),
+
 parsed as (
     select
-        account_id,
-        id,
-        read_at,
-        read_order,
+        landed.account_id,
+        landed.id,
+        landed.read_at,
+        landed.read_order,
         from_json(
-            object,
+            landed.object,
             '{{ subscription_structure() }}'
         ) as s
     from landed
-    where not deleted
+    inner join readings
+        on landed.landed_row = readings.landed_row
 ),
 
 final as (
@@ -32,9 +41,6 @@ final as (
         {{ subscription_columns() }},
         list_transform(coalesce(s.items.data, []), lambda item: item.price) as prices
     from parsed
-    qualify row_number() over (
-        partition by account_id, id, read_at, read_order
-    ) = 1
 )
 
 select * from final
