@@ -48,7 +48,7 @@ def dbt(
 
     os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
     # As the pipeline builds: a second build computes only what the first cannot know.
-    os.environ["DASHTRAY_CODE_FINGERPRINT"] = project_fingerprint(PROJECT)
+    os.environ["DASHTRAY_CODE_FINGERPRINT"] = project_fingerprint(project)
     given = orjson.dumps(variables or {})
     options = [
         "--project-dir",

@@ -65,5 +65,50 @@ def answer(
     return {tuple(row[place] for place in places) for row in table.rows}
 
 
-def expected(engine: MetricFlowEngine, query: str) -> set[tuple[Any, ...]]:
-    return set(map(tuple, (row.values() for row in rows(engine, query))))
+def expected(warehouse: Path, query: str) -> set[tuple[Any, ...]]:
+    return set(map(tuple, (row.values() for row in rows(warehouse, query))))
+
+
+def test_states_are_read_at_the_close_and_flows_are_added(
+    engine: MetricFlowEngine, warehouse: Path
+) -> None:
+    """Of a month, for each account and currency, MRR is its last day's and revenue its sum."""
+    months = answer(
+        engine,
+        ["mrr", "arr", "active_subscribers", "net_revenue"],
+        ["account", "account_day__currency", "metric_time__month"],
+    )
+
+    assert len(months) > 6
+    assert months == expected(
+        warehouse,
+        """select account_id, currency, month::timestamp, mrr, arr, active_subscribers, net_revenue
+        from marts.metrics_monthly""",
+    )
+
+
+def test_days_are_the_marts_days(engine: MetricFlowEngine, warehouse: Path) -> None:
+    days = answer(
+        engine, ["mrr", "failed_payments"], ["account", "account_day__currency", "metric_time__day"]
+    )
+
+    assert days == expected(
+        warehouse,
+        """select account_id, currency, day::timestamp, mrr, failed_payments
+        from marts.metrics_daily""",
+    )
+
+
+def test_facts_answer_as_the_days_do(engine: MetricFlowEngine, warehouse: Path) -> None:
+    """Movements of MRR by kind, from the facts, are the columns of the days."""
+    moved = answer(
+        engine, ["mrr_change"], ["account", "mrr_movement__currency", "mrr_movement__movement"]
+    )
+    kinds = ("new", "reactivation", "expansion", "contraction", "churn")
+    columns = " union all ".join(
+        f"""select account_id, currency, '{kind}', sum(mrr_{kind}) as moved
+        from marts.metrics_daily group by all having sum(mrr_{kind}) != 0"""
+        for kind in kinds
+    )
+
+    assert {row for row in moved if row[3]} == expected(warehouse, columns)
