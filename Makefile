@@ -47,6 +47,8 @@ check-python:
 
 check-sql:
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/macros dbt_project/tests
+	@DASHTRAY_WAREHOUSE_PATH=$(CURDIR)/dbt_project/target/warehouse.duckdb $(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project --target-path $(CURDIR)/dbt_project/target --log-path $(CURDIR)/dbt_project/target
+	@$(BIN)/dbt-bouncer run --config-file dbt_project/dbt-bouncer.yml
 
 check-unit:
 	@$(BIN)/python -m pytest -q -m "not e2e and not long"

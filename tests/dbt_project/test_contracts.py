@@ -1,8 +1,11 @@
 """No mart loses a column, or changes its type, in silence."""
 
-import pytest
+import re
 
-from tests.dbt_project.contracts import CHANGELOG, broken, grown, promised, remembered
+import pytest
+import yaml
+
+from tests.dbt_project.contracts import CHANGELOG, MARTS, broken, grown, promised, remembered
 
 KNOWN = {"fct_payments": {"amount": ["decimal(18,3)"], "day": ["date"]}}
 
@@ -49,3 +52,16 @@ def test_what_is_gone_stays_known() -> None:
             "tax": ["date"],
         },
     }
+
+
+def test_exposures_depend_on_marts_alone() -> None:
+    exposures = yaml.safe_load((MARTS.parent / "_exposures.yml").read_text())["exposures"]
+    used = {
+        name
+        for each in exposures
+        for ref in each["depends_on"]
+        for name in re.findall(r"'(.+)'", ref)
+    }
+
+    assert len(exposures) >= 4
+    assert used <= set(promised())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,12 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(warehouse: Path) -> Iterator[MetricFlowEngine]:
-    """MetricFlow over the connection that dbt's adapter makes to the warehouse."""
-    dbt(warehouse, "parse")
-    manifest = (warehouse.parent / "target" / "semantic_manifest.json").read_text()
+    """MetricFlow over the connection that dbt's adapter makes, which keeps its file locked."""
+    folder = warehouse.parent / "asked"
+    folder.mkdir()
+    asked = Path(shutil.copy(warehouse, folder / warehouse.name))
+    dbt(asked, "parse")
+    manifest = (asked.parent / "target" / "semantic_manifest.json").read_text()
     lookup = SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(manifest))
     try:
         yield MetricFlowEngine(lookup, AdapterBackedSqlClient(get_adapter_by_type("duckdb")))
