@@ -85,7 +85,8 @@ def fill(settings: Settings) -> None:
             connection.execute(text("CREATE TABLE runs (run_body text, tags jsonb)"))
             connection.execute(
                 text(
-                    "INSERT INTO event_logs VALUES (:a, :a || :e), (:b, :b), (NULL, :a || ' ' || :b)"
+                    "INSERT INTO event_logs VALUES"
+                    " (:a, :a || :e), (:b, :b), (NULL, :a || ' ' || :b)"
                 ),
                 {"a": LEAVING, "e": CANARY, "b": STAYING},
             )
