@@ -21,6 +21,8 @@ from console.output import err
 _POLL_SECONDS = 0.25
 #: How long a child may take to end by itself before it is killed.
 STOP_SECONDS = 20.0
+#: How long killed processes are waited for; one that nobody waits for never leaves its group.
+_DYING_SECONDS = 3.0
 
 
 class ChildKeepsDying(DashtrayError):
@@ -275,6 +277,18 @@ class Supervisor:
         # Whatever of the group outlived its leader goes too.
         signal_group(process.pid, signal.SIGKILL)
         process.wait()
+        # A dying grandchild still counts as a user of the embedded Postgres.
+        until = time.monotonic() + _DYING_SECONDS
+        while _group_lives(process.pid) and time.monotonic() < until:
+            time.sleep(0.02)
+
+
+def _group_lives(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def signal_group(leader: int, signum: signal.Signals) -> None:
