@@ -10,7 +10,7 @@ from connections.errors import SettingsError
 from connections.keys import VaultKeyError, configured_keys
 from connections.settings import Settings
 
-KEY = base64.b64encode(os.urandom(32)).decode()
+KEY = base64.b64encode(b"a key that is only in this test.").decode()
 
 
 def test_a_command_prints_the_ring(settings: Settings) -> None:
@@ -31,6 +31,7 @@ def test_a_command_prints_the_ring(settings: Settings) -> None:
         (f"echo {KEY}{KEY}", "does not hold the base64"),
         ("printf '\\377\\376'", "does not hold the base64"),
     ],
+    ids=["fails", "fails-aloud", "silent", "missing", "unbalanced", "no-key", "no-text"],
 )
 def test_a_command_that_fails_is_said_without_what_it_printed(
     settings: Settings, command: str, said: str
