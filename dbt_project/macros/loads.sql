@@ -32,6 +32,7 @@ begun early and completed late (a large first import beside short ticks) is not 
 {% macro remember_loads() %}
     {% if not is_incremental() %}
     delete from staging.processed_loads where model = '{{ this.name }}';
+    {{ remember_code(env_var('DASHTRAY_CODE_FINGERPRINT', '')) }};
     {% endif %}
     insert into staging.processed_loads
     select

@@ -5,7 +5,7 @@ names them. Each of these models computes a subscription from that subscription 
 result is what a build of everything gives.
 
 A change of the code itself touches everything. The caller says which code this is by
-DASHTRAY_CODE_FINGERPRINT; without it these models are always built whole.
+DASHTRAY_CODE_FINGERPRINT; without it these models are always built whole, and staging is not.
 -#}
 
 {% macro create_touched_state() %}
@@ -31,25 +31,34 @@ DASHTRAY_CODE_FINGERPRINT; without it these models are always built whole.
     )) %}
 {% endmacro %}
 
-{#- dbt's own question, which it asks before each incremental model; see above. -#}
+{#-
+dbt's own question, which it asks before each incremental model; see above. A staging model reads
+all loads again after the code changed: its columns may be others than those of the table.
+-#}
 {% macro should_full_refresh() %}
     {% set asked = config.get('full_refresh') %}
     {% if flags.FULL_REFRESH or asked %}
         {% do return(true) %}
     {% endif %}
-    {% if execute and config.get('meta', {}).get('follows_touched') %}
-        {% set code = code_fingerprint() %}
-        {#- Other commands do not make the table that tells. -#}
-        {% if not code or flags.WHICH not in ('build', 'run') %}
-            {% do return(true) %}
-        {% endif %}
-        {% set built = run_query(
-            "select 1 from intermediate.built_with where model = '" ~ this.name
-            ~ "' and code = '" ~ code ~ "'"
-        ) %}
-        {% do return(built | length == 0) %}
+    {% if not execute %}
+        {% do return(false) %}
     {% endif %}
-    {% do return(false) %}
+    {#- Other commands do not make the table that tells. -#}
+    {% set told = flags.WHICH in ('build', 'run') %}
+    {% if config.get('meta', {}).get('follows_touched') %}
+        {% set code = code_fingerprint() %}
+        {% do return(not (code and told and was_built_with(code))) %}
+    {% endif %}
+    {% set code = env_var('DASHTRAY_CODE_FINGERPRINT', '') %}
+    {% do return(code and told and not was_built_with(code)) %}
+{% endmacro %}
+
+{% macro was_built_with(code) %}
+    {% set built = run_query(
+        "select 1 from intermediate.built_with where model = '" ~ this.name
+        ~ "' and code = '" ~ code ~ "'"
+    ) %}
+    {% do return(built | length > 0) %}
 {% endmacro %}
 
 {#- The import of such a model: the rows of the subscriptions that are to be computed again. -#}
@@ -76,11 +85,12 @@ DASHTRAY_CODE_FINGERPRINT; without it these models are always built whole.
     {% endif %}
 {% endmacro %}
 
-{#- Its post-hook. -#}
-{% macro remember_code() %}
+{#- The post-hook of a model that is kept: the code that it was built with. -#}
+{% macro remember_code(code=none) %}
     {% if not is_incremental() %}
     delete from intermediate.built_with where model = '{{ this.name }}';
-    insert into intermediate.built_with values ('{{ this.name }}', '{{ code_fingerprint() }}')
+    insert into intermediate.built_with
+    values ('{{ this.name }}', '{{ code_fingerprint() if code is none else code }}')
     {% endif %}
 {% endmacro %}
 

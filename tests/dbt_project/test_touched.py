@@ -110,3 +110,18 @@ def test_a_price_touches_whoever_pays_it(warehouse: Path, tmp_path: Path) -> Non
     after = rows(changed, "select account_id, subscription_id, mrr from marts.fct_subscriptions")
     assert {tuple(row.values()) for row in after} != {tuple(row.values()) for row in before}
     assert differences(changed, whole) == {}
+
+
+def test_another_version_of_the_project_builds_all_anew(warehouse: Path, tmp_path: Path) -> None:
+    """Its staging may have columns that the tables of the former version lack."""
+    old = copied(warehouse, tmp_path / "old")
+    with duckdb.connect(str(old)) as connection:
+        connection.execute("alter table staging.stg_stripe__charges drop column country")
+        connection.execute("update intermediate.built_with set code = 'of a former version'")
+
+    dbt(old, "run")
+
+    assert differences(old, warehouse) == {}
+    charges = "select * from staging.stg_stripe__charges order by all"
+    assert rows(old, charges) == rows(warehouse, charges)
+    assert rows(old, "select 1 from intermediate.built_with where code like 'of a%'") == []

@@ -14,6 +14,10 @@ invoices as (
     select * from {{ ref('stg_stripe__invoices') }}
 ),
 
+attempts as (
+    select * from {{ ref('fct_payment_attempts') }}
+),
+
 customers as (
     select * from {{ ref('stg_stripe__customers') }}
 ),
@@ -98,6 +102,18 @@ marks as (
     from invoices
     where subscription_id is not null
     union all
+    -- Failed attempts date what was unpaid before the watching began.
+    select
+        attempts.account_id,
+        invoices.subscription_id,
+        hash(attempts.invoice_id, attempts.attempted_at) as mark
+    from attempts
+    inner join invoices
+        on
+            attempts.account_id = invoices.account_id
+            and attempts.invoice_id = invoices.invoice_id
+    where attempts.outcome = 'failed' and invoices.subscription_id is not null
+    union all
     select
         priced.account_id,
         priced.subscription_id,
@@ -145,7 +161,11 @@ account_marks as (
     select
         clock.account_id,
         any_value(hash(
-            clock.time_zone, clock.watched_from, clock.first_synced_at, clock.history_started_at
+            clock.time_zone,
+            clock.watched_from,
+            clock.first_synced_at,
+            clock.history_started_at,
+            clock.holes
         )) as clock_mark,
         sum(customer_marks.mark) as discount_mark
     from clock
