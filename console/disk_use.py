@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
+from connections.disk import size_of
 from connections.forgetting import database_bytes
 from connections.postgres import open_database
 from connections.settings import Settings
@@ -70,7 +69,9 @@ def disk(settings: Settings) -> Said:
     else:
         yield OK, room
     for part in PARTS:
-        size = sum(_size(path) for pattern in part.patterns for path in settings.home.glob(pattern))
+        size = sum(
+            size_of(path) for pattern in part.patterns for path in settings.home.glob(pattern)
+        )
         too_large = part.limit is not None and size > part.limit
         limit = f" (limit {mebibytes(part.limit)})" if part.limit is not None else ""
         yield (
@@ -85,17 +86,3 @@ def disk(settings: Settings) -> Said:
 def mebibytes(size: float) -> str:
     """A size for people."""
     return f"{size / 2**20:,.1f} MiB"
-
-
-def _size(path: Path) -> int:
-    if path.is_file():
-        return path.stat().st_size
-    total = 0
-    # What cannot be entered (a server's files, as another user) or is gone meanwhile is left out.
-    for folder, _, names in os.walk(path):
-        for name in names:
-            try:
-                total += (Path(folder) / name).lstat().st_size
-            except OSError:
-                continue
-    return total

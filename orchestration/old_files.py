@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from connections.disk import size_of
 from connections.settings import Settings
 from dlt_sources.stripe.runs import RunBusy, RunDirectory
 
@@ -87,20 +88,6 @@ def remove_spills(settings: Settings) -> Freed:
     asides = list(settings.home.glob(".warehouse.duckdb.*"))
     unready = [] if settings.restore_mark.exists() else [settings.restore_dir]
     return sum((_remove(path) for path in (*spills, *asides, *unready) if path.exists()), Freed())
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files below a directory; of those that can still be seen."""
-    if path.is_file():
-        return path.stat().st_size
-    total = 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            try:
-                total += (Path(folder) / name).lstat().st_size
-            except FileNotFoundError:
-                continue
-    return total
 
 
 def _remove_older(paths: Iterable[Path], before: datetime) -> Freed:

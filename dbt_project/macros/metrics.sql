@@ -104,3 +104,15 @@ Where the opening lies before the imported window (`is_known` false), it is not 
         cast(gross_revenue - refunds - disputes as decimal(18, 3)) as net_revenue,
         invoiced_revenue
 {%- endmacro %}
+
+{#- Revenue of the lines of `fct_revenue_lines` in a group, and what went out of it again. -#}
+{% macro revenue_columns() -%}
+    {% for name, kind in {
+        'gross_revenue': 'charge', 'refunds': 'refund', 'disputes': 'dispute'
+    }.items() -%}
+    cast(coalesce(sum({{ '-' if kind != 'charge' }}amount) filter (
+        where kind = '{{ kind }}'
+    ), 0) as decimal(18, 3)) as {{ name }},
+    {% endfor -%}
+    cast(sum(amount) as decimal(18, 3)) as net_revenue
+{%- endmacro %}

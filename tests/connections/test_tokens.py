@@ -405,6 +405,26 @@ def test_only_a_definitive_answer_disconnects_anyone(
         assert len(kept) == (0 if definitive else 2)
 
 
+def in_processes(
+    script: str, engine: Engine, settings: Settings, stripe: StripeDouble
+) -> list[str]:
+    """What four processes print that run a script at once."""
+    environment = {
+        **os.environ,
+        "DASHTRAY_HOME": str(settings.home),
+        "TEST_DATABASE": engine.url.render_as_string(hide_password=False),
+        "STRIPE_API_BASE": stripe.url,
+        "STRIPE_SECRET_KEY": PLATFORM_KEY,
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    return [process.communicate()[0].strip() for process in processes]
+
+
 @pytest.mark.long
 def test_a_thousand_refreshes_in_several_processes_make_one_exchange(
     engine: Engine,
@@ -414,13 +434,6 @@ def test_a_thousand_refreshes_in_several_processes_make_one_exchange(
     app_account: Callable[[datetime], None],
 ) -> None:
     app_account(datetime.now(UTC) - timedelta(minutes=55))
-    environment = {
-        **os.environ,
-        "DASHTRAY_HOME": str(stripe_settings.home),
-        "TEST_DATABASE": engine.url.render_as_string(hide_password=False),
-        "STRIPE_API_BASE": stripe.url,
-        "STRIPE_SECRET_KEY": PLATFORM_KEY,
-    }
     script = REFRESH.replace(
         'print(access.headers()["Authorization"])',
         "from concurrent.futures import ThreadPoolExecutor\n"
@@ -428,13 +441,7 @@ def test_a_thousand_refreshes_in_several_processes_make_one_exchange(
         "    answers = list(pool.map(lambda _: access.headers()['Authorization'], range(250)))\n"
         "print(len(answers), *set(answers))",
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
-    answers = [process.communicate()[0].strip() for process in processes]
+    answers = in_processes(script, engine, stripe_settings, stripe)
     assert answers == ["250 Bearer sk_test_at2"] * 4
     assert (stripe.counts["exchanges"], stripe.counts["grants"]) == (1, 1)
     assert stored(engine, vault, CredentialPurpose.REFRESH_TOKEN) == "rt_2"
@@ -448,20 +455,7 @@ def test_processes_that_refresh_at_once_make_one_exchange(
     app_account: Callable[[datetime], None],
 ) -> None:
     app_account(datetime.now(UTC) - timedelta(minutes=55))
-    environment = {
-        **os.environ,
-        "DASHTRAY_HOME": str(stripe_settings.home),
-        "TEST_DATABASE": engine.url.render_as_string(hide_password=False),
-        "STRIPE_API_BASE": stripe.url,
-        "STRIPE_SECRET_KEY": PLATFORM_KEY,
-    }
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", REFRESH], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
-    answers = {process.communicate()[0].strip() for process in processes}
+    answers = set(in_processes(REFRESH, engine, stripe_settings, stripe))
     assert answers == {"Bearer sk_test_at2"}
     assert stripe.counts["exchanges"] == 1
     with transaction(engine) as session:

@@ -15,13 +15,12 @@ from typing import Any
 Value = Decimal | int | None
 Days = Mapping[dt.date, Mapping[str, Mapping[str, Value]]]
 
-# Rates over the last 30 days that weigh by MRR need closings from before the window.
+# Rates over the last 30 days that weigh by MRR need closings from before the window: they are NULL
+# on its first 30 days, whatever another computation may know.
 WEIGHTED_RATES = frozenset(
     {"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr", "quick_ratio"}
 )
 OVER_30_DAYS = WEIGHTED_RATES | {"customer_churn_rate_30d", "ltv"}
-# NULL on the first 30 days, whatever another computation may know.
-HIDDEN = WEIGHTED_RATES | {"quick_ratio"}
 # What rests on payments and customers alone is known for the whole window.
 PAYMENTS = frozenset(
     [
@@ -169,7 +168,7 @@ def compare(
             for metric, value in metrics.items():
                 if metric in NOT_OF_THE_BUSINESS:
                     continue
-                hidden = metric in HIDDEN and (day - first_day).days < 30
+                hidden = metric in WEIGHTED_RATES and (day - first_day).days < 30
                 knows = knowable(metric, day, first_day, exact_from or first_day)
                 if not (complete or hidden or knows):
                     outcome.skipped += 1

@@ -23,6 +23,7 @@ from dagster import (
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
+from connections.disk import size_of
 from connections.errors import SettingsError
 from connections.forgetting import forget_history
 from connections.models import RequestKind, RequestStatus, SyncOutcome, SyncRequest, SyncRun
@@ -36,7 +37,6 @@ from orchestration.old_files import (
     remove_logs,
     remove_spills,
     shorten_server_log,
-    size_of,
 )
 from orchestration.old_runs import delete_old_check_results, delete_old_runs
 from orchestration.tidy_warehouse import NEWEST_ONLY, blocks, forget_superseded, give_back_blocks

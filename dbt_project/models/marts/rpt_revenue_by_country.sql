@@ -8,14 +8,7 @@ final as (
         currency,
         cast(date_trunc('month', day) as date) as month,
         country,
-        {% for name, kind in {
-            'gross_revenue': 'charge', 'refunds': 'refund', 'disputes': 'dispute'
-        }.items() -%}
-        cast(coalesce(sum({{ '-' if kind != 'charge' }}amount) filter (
-            where kind = '{{ kind }}'
-        ), 0) as decimal(18, 3)) as {{ name }},
-        {% endfor -%}
-        cast(sum(amount) as decimal(18, 3)) as net_revenue
+        {{ revenue_columns() }}
     from lines
     group by
         account_id,
