@@ -75,12 +75,22 @@ def wait_until(what: str, condition: Callable[[], Any], seconds: float, every: f
 @contextmanager
 def running_service(environment: Mapping[str, str]) -> Iterator[Service]:
     """Start `dashtray up` and wait until its code is loaded; stop it in the end."""
-    with socket.socket() as probe:
+    with socket.socket() as probe, socket.socket() as second:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        second.bind(("127.0.0.1", 0))
+        port, web_port = probe.getsockname()[1], second.getsockname()[1]
     home = Path(environment["DASHTRAY_HOME"])
     log = (home / "up.log").open("wb")
-    command = [sys.executable, "-m", "console.cli", "up", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "console.cli",
+        "up",
+        "--port",
+        str(port),
+        "--web-port",
+        str(web_port),
+    ]
     process = subprocess.Popen(command, env=dict(environment), stdout=log, stderr=log)
     settings = Settings.from_environment(environment)
     try:

@@ -329,11 +329,12 @@ def alerts_test() -> None:
 def up(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    web_port: Annotated[int, typer.Option(help="Port of the console's pages.")] = 8000,
 ) -> None:
-    """Run the service in the foreground: Dagster's UI, schedules and sensors. Ctrl-C stops it."""
+    """Run the service in the foreground: pages, Dagster's UI, schedules, sensors. Ctrl-C stops."""
     from console import service_command
 
-    service_command.up(host, port)
+    service_command.up(host, port, web_port)
 
 
 @app.command()

@@ -27,7 +27,7 @@ class PortTaken(DashtrayError):
     """Another program listens on the port."""
 
 
-def children(settings: Settings, host: str, port: int) -> list[Child]:
+def children(settings: Settings, host: str, port: int, web_port: int) -> list[Child]:
     """Return the processes of the service, in the order of their start.
 
     One code server for both others, so that the runs, which are its children, live on when the
@@ -59,6 +59,14 @@ def children(settings: Settings, host: str, port: int) -> list[Child]:
             PROJECT_DIR,
         ),
         Child("daemon", [*python, "dagster._daemon", "run", "-w", workspace], PROJECT_DIR),
+        Child(
+            "console",
+            [
+                *[*python, "console.web.server", "--host", host, "--port", str(web_port)],
+                *["--dagster-url", f"http://{host}:{port}"],
+            ],
+            PROJECT_DIR,
+        ),
     ]
 
 
@@ -106,8 +114,13 @@ def drainer(settings: Settings, supervisor: Supervisor) -> Callable[[], None]:
     return drain
 
 
-def check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int, option: str = "--port") -> None:
     """Make sure that nothing listens on the port.
+
+    Args:
+        host: Address to listen on.
+        port: The port.
+        option: The option of `dashtray up` that would choose another one.
 
     Raises:
         PortTaken: Something does.
@@ -119,7 +132,7 @@ def check_port(host: str, port: int) -> None:
         except OSError:
             raise PortTaken(
                 f"Port {port} on {host} is taken by another program. Stop that program, or "
-                f"choose another port: dashtray up --port {port + 1}"
+                f"choose another port: dashtray up {option} {port + 1}"
             ) from None
 
 

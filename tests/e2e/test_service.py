@@ -40,12 +40,22 @@ def running_service(
     deployment: Deployment,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run `dashtray up` on a free port; stop it with Ctrl-C; nothing of it may remain."""
-    with socket.socket() as probe:
+    with socket.socket() as probe, socket.socket() as second:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        second.bind(("127.0.0.1", 0))
+        port, web_port = probe.getsockname()[1], second.getsockname()[1]
     log = (deployment.home.parent / "up.log").open("wb")
     service = subprocess.Popen(
-        [sys.executable, "-m", "console.cli", "up", "--port", str(port)],
+        [
+            sys.executable,
+            "-m",
+            "console.cli",
+            "up",
+            "--port",
+            str(port),
+            "--web-port",
+            str(web_port),
+        ],
         env=deployment.environment,
         stdout=log,
         stderr=log,

@@ -1,0 +1,1 @@
+"""One module a group of pages: its routes, and what its templates are given."""

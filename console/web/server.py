@@ -1,0 +1,34 @@
+"""`python -m console.web.server`: the console as one of the service's processes."""
+
+from __future__ import annotations
+
+import argparse
+
+import uvicorn
+
+from connections.postgres import open_database
+from connections.settings import Settings
+from connections.vault import open_vault
+from console.web.app import create_app
+
+
+def main() -> None:
+    """Serve until stopped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--dagster-url", default=None)
+    options = parser.parse_args()
+    settings = Settings.from_environment()
+    with open_database(settings) as engine:
+        app = create_app(
+            settings, engine, open_vault(settings, engine), dagster_url=options.dagster_url
+        )
+        # The access log would show codes and states of OAuth.
+        uvicorn.run(
+            app, host=options.host, port=options.port, log_level="warning", access_log=False
+        )
+
+
+if __name__ == "__main__":
+    main()
