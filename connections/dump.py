@@ -19,6 +19,7 @@ from connections.request_queue import requeue
 from connections.rows import at, transaction
 from connections.sync_reports import unfinished_syncs
 from connections.syncs import free_runs
+from connections.web_sessions import end_all_sessions
 
 _COPY_OUT = sql.SQL("COPY {table} ({columns}) TO STDOUT (FORMAT text, ENCODING 'UTF8')")
 _COPY_IN = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT text, ENCODING 'UTF8')")
@@ -122,7 +123,11 @@ def restore_tables(
 
 
 def let_go(engine: Engine) -> None:
-    """Free what was under way when the dump was made: nobody works on it any more."""
+    """Free what was under way when the dump was made, and end its logins.
+
+    Nobody works on it any more, and who has logged out since must not be in again.
+    """
+    end_all_sessions(engine)
     free_runs(engine, {sync.run_id for sync in unfinished_syncs(engine)}, error=_RESTORED)
     handed_out = (RequestStatus.CLAIMED, RequestStatus.RUNNING)
     with transaction(engine) as session:

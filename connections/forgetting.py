@@ -8,6 +8,8 @@ from sqlalchemy.engine import Engine
 from connections.models import OAuthState, SyncRequest, SyncRun, Verification
 from connections.request_queue import OPEN
 from connections.rows import transaction
+from connections.web_sessions import forget_sessions
+from connections.webhooks import forget_events
 
 
 def forget_history(engine: Engine, *, before: datetime) -> dict[str, int]:
@@ -44,6 +46,18 @@ def forget_history(engine: Engine, *, before: datetime) -> dict[str, int]:
             table: session.connection().execute(statement).rowcount
             for table, statement in statements.items()
         }
+
+
+def forget_visits(engine: Engine, *, now: datetime) -> dict[str, int]:
+    """Delete sessions of the console that are over, and webhooks that cannot come again.
+
+    Returns:
+        Rows deleted by table.
+    """
+    return {
+        "web_sessions": forget_sessions(engine, now=now),
+        "webhook_events": forget_events(engine, now=now),
+    }
 
 
 def database_bytes(engine: Engine) -> int:

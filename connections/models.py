@@ -1,8 +1,8 @@
 """The tables of schema `connections`, typed.
 
-Rows only: what may happen to them is in `accounts`, `oauth`, `tokens`, `requests` and `syncs`. A
-change here needs a migration in `migrations/versions` (a test compares the two).
-All times are UTC with time zone.
+Rows only: what may happen to them is in `accounts`, `oauth`, `tokens`, `requests` and `syncs`. What
+the web pages keep (users, sessions, webhooks) is in `web_models`. A change here needs a migration
+in `migrations/versions` (a test compares the two). All times are UTC with time zone.
 """
 
 from datetime import date, datetime
@@ -11,23 +11,22 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
     CheckConstraint,
-    DateTime,
-    Enum,
     ForeignKey,
     Identity,
     Index,
     LargeBinary,
-    MetaData,
-    Text,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-SCHEMA = "connections"
+# Imported so that `Base.metadata` holds all tables, whoever asks for it.
+from connections import web_models  # noqa: F401
+from connections.base import SCHEMA as SCHEMA
+from connections.base import Base as Base
+from connections.base import enum_words
 
 DEFAULT_HISTORY_DAYS = 90
 """Days of payment history of an account for which nothing else was asked."""
@@ -96,41 +95,6 @@ class SyncOutcome(StrEnum):
     REVOKED = "revoked"
 
 
-class Base(DeclarativeBase):
-    """Base of the tables; constraint names are fixed, so that migrations can name them."""
-
-    metadata = MetaData(
-        schema=SCHEMA,
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        },
-    )
-    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
-        datetime: DateTime(timezone=True),
-        str: Text,
-        int: BigInteger,
-    }
-
-
-def _words(enum: type[StrEnum], name: str) -> Enum:
-    """A text column that takes the enum's values only.
-
-    Not Postgres's own enum type: adding a value to that cannot be rolled back in a transaction.
-    """
-    return Enum(
-        enum,
-        name=name,
-        native_enum=False,
-        create_constraint=True,
-        length=16,
-        values_callable=lambda members: [member.value for member in members],
-    )
-
-
 class Account(Base):
     """One connected Stripe account, also after it has left."""
 
@@ -148,8 +112,8 @@ class Account(Base):
     display_name: Mapped[str | None]
     tier: Mapped[str]
     """A name of `tiers.TIERS`."""
-    status: Mapped[AccountStatus] = mapped_column(_words(AccountStatus, "status"))
-    auth_kind: Mapped[AuthKind] = mapped_column(_words(AuthKind, "auth_kind"))
+    status: Mapped[AccountStatus] = mapped_column(enum_words(AccountStatus, "status"))
+    auth_kind: Mapped[AuthKind] = mapped_column(enum_words(AuthKind, "auth_kind"))
     api_key_env: Mapped[str | None]
     """Name of the environment variable that holds the key; never its value."""
     scope: Mapped[str | None]
@@ -210,7 +174,7 @@ class Credential(Base):
         ForeignKey("accounts.account_id", ondelete="CASCADE")
     )
     """None = the deployment's own."""
-    purpose: Mapped[CredentialPurpose] = mapped_column(_words(CredentialPurpose, "purpose"))
+    purpose: Mapped[CredentialPurpose] = mapped_column(enum_words(CredentialPurpose, "purpose"))
     key_id: Mapped[str]
     nonce: Mapped[bytes] = mapped_column(LargeBinary)
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
@@ -228,7 +192,7 @@ class OAuthState(Base):
     """SHA-256 of the state's random part: the table alone does not let anyone finish it."""
     browser_hash: Mapped[bytes] = mapped_column(LargeBinary)
     """SHA-256 of the browser's nonce (a cookie)."""
-    flow: Mapped[AuthKind] = mapped_column(_words(AuthKind, "flow"))
+    flow: Mapped[AuthKind] = mapped_column(enum_words(AuthKind, "flow"))
     tier: Mapped[str | None]
     """For a new account; an account that is there keeps its own when None."""
     history_days: Mapped[str | None]
@@ -256,8 +220,8 @@ class SyncRequest(Base):
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.account_id", ondelete="CASCADE"))
-    kind: Mapped[RequestKind] = mapped_column(_words(RequestKind, "kind"))
-    status: Mapped[RequestStatus] = mapped_column(_words(RequestStatus, "status"))
+    kind: Mapped[RequestKind] = mapped_column(enum_words(RequestKind, "kind"))
+    status: Mapped[RequestStatus] = mapped_column(enum_words(RequestStatus, "status"))
     requested_at: Mapped[datetime]
     quota_day: Mapped[date | None]
     """The account's own day that a manual request counts on."""
@@ -297,12 +261,12 @@ class SyncRun(Base):
     account_id: Mapped[str] = mapped_column(
         ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True
     )
-    kind: Mapped[RequestKind] = mapped_column(_words(RequestKind, "kind"))
+    kind: Mapped[RequestKind] = mapped_column(enum_words(RequestKind, "kind"))
     owner: Mapped[str]
     """The process that does the work, so that a dead one's claim can be told (`owners`)."""
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
-    outcome: Mapped[SyncOutcome | None] = mapped_column(_words(SyncOutcome, "outcome"))
+    outcome: Mapped[SyncOutcome | None] = mapped_column(enum_words(SyncOutcome, "outcome"))
     rows: Mapped[int | None]
     requests: Mapped[int | None]
     error: Mapped[str | None]

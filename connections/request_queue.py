@@ -34,6 +34,39 @@ def queue_request(
     return request
 
 
+def join_or_queue(
+    session: Session,
+    account: Account,
+    kind: RequestKind,
+    *,
+    now: datetime,
+    not_before: datetime | None = None,
+) -> SyncRequest:
+    """Join a request that still waits: its sync will see all that this one would.
+
+    Args:
+        session: in a transaction that holds the account's row.
+        account: the account.
+        kind: why a sync is wanted.
+        now: the present.
+        not_before: a new request waits until then; None = not at all.
+    """
+    waiting = session.scalar(
+        select(SyncRequest)
+        .where(
+            SyncRequest.account_id == account.account_id,
+            SyncRequest.kind == kind,
+            SyncRequest.status == RequestStatus.QUEUED,
+        )
+        .limit(1)
+    )
+    if waiting is not None:
+        return waiting
+    request = queue_request(session, account, kind, now=now)
+    request.not_before = not_before or now
+    return request
+
+
 def queue_first_import(session: Session, account: Account, *, now: datetime) -> SyncRequest:
     """The account's open first import, queued if there is none; a retry's waiting ends."""
     request = session.scalar(

@@ -26,6 +26,7 @@ from connections.models import (
 )
 from connections.request_queue import (
     ALONE,
+    join_or_queue,
     queue_first_import,
     queue_request,
     requeue,
@@ -107,7 +108,7 @@ def request_sync(
         elif kind is RequestKind.MANUAL and get_tier(account.tier).manual_quota_per_day is not None:
             request = _within_quota(session, account, now=instant)
         else:
-            request = _join_or_queue(session, account, kind, now=instant)
+            request = join_or_queue(session, account, kind, now=instant)
         session.flush()
     # Raised outside, so that the refusal is recorded.
     if request.status is RequestStatus.REFUSED:
@@ -248,22 +249,6 @@ def _refusal(account: Account, request: SyncRequest, now: datetime) -> QuotaExce
         f"{again.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}.",
         again,
     )
-
-
-def _join_or_queue(
-    session: Session, account: Account, kind: RequestKind, *, now: datetime
-) -> SyncRequest:
-    """Join a request that still waits: its sync will see all that this one would."""
-    waiting = session.scalar(
-        select(SyncRequest)
-        .where(
-            SyncRequest.account_id == account.account_id,
-            SyncRequest.kind == kind,
-            SyncRequest.status == RequestStatus.QUEUED,
-        )
-        .limit(1)
-    )
-    return waiting or queue_request(session, account, kind, now=now)
 
 
 def _claim_waiting(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from connections import accounts as book
 from connections.errors import UnknownAccountError
@@ -18,9 +19,11 @@ from connections.postgres import open_database
 from connections.reads import Reads, reads_of
 from connections.settings import Settings
 from connections.vault import open_vault
+from connections.web_settings import WebSettings
 from console import connecting
 from console.jobs import find_job
 from console.output import err
+from console.web.paths import CONNECT_PATH
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,20 @@ def connect_by_key(variable: str, tier: str | None, history_days: str | None) ->
 
 def connect_by_oauth(
     tier: str | None, port: int, history_days: str | None, expected: str | None
-) -> dict[str, Any]:
-    """Wait for a person to connect an account on Stripe's page; `expected`, if one is given."""
+) -> dict[str, Any] | None:
+    """Wait for a person to connect an account on Stripe's page; `expected`, if one is given.
+
+    Returns:
+        The account; None when the running service's pages do it, which have the port.
+    """
     settings = Settings.from_environment()
+    if port and connecting.running_console(settings, port):
+        base = WebSettings.from_environment().url or f"http://{connecting.HOST}:{port}"
+        chosen = {"tier": tier, "history_days": history_days, "account": expected}
+        query = urlencode({name: value for name, value in chosen.items() if value})
+        err.print("The service is running: its pages connect the account. Open")
+        err.print(f"[bold]{base}{CONNECT_PATH}{'?' if query else ''}{query}[/]")
+        return None
     with open_database(settings) as engine:
         vault = open_vault(settings, engine)
 

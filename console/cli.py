@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from connections.errors import DashtrayError
+from console import user_cli
 from console.marts import Grain
 from console.output import Format, err, out, show_rows
 
@@ -35,6 +36,7 @@ pii = typer.Typer(
     help="What becomes of personal data (DASHTRAY_PII).", no_args_is_help=True, add_completion=False
 )
 app.add_typer(pii, name="pii")
+app.add_typer(user_cli.app, name="users")
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 AccountArgument = Annotated[str, typer.Argument(help="Account id, acct_…", metavar="ACCT")]
@@ -102,6 +104,8 @@ def connect(
         row = account_commands.connect_by_oauth(tier, port, history_days, account)
     else:
         row = account_commands.connect_by_key(api_key_env or "", tier, history_days)
+    if row is None:
+        return
     show_rows([row], ACCOUNT_COLUMNS, form)
     if form is Format.table:
         err.print(f"Next: dashtray sync {row['account_id']} --here   (or let the service do it)")
@@ -327,14 +331,19 @@ def alerts_test() -> None:
 
 @app.command()
 def up(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address of the console's pages; another needs a login.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
     web_port: Annotated[int, typer.Option(help="Port of the console's pages.")] = 8000,
+    dagster_host: Annotated[
+        str, typer.Option(help="Address of the Dagster UI, which has no login: leave it.")
+    ] = "127.0.0.1",
 ) -> None:
     """Run the service in the foreground: pages, Dagster's UI, schedules, sensors. Ctrl-C stops."""
     from console import service_command
 
-    service_command.up(host, port, web_port)
+    service_command.up(host, port, web_port, dagster_host)
 
 
 @app.command()

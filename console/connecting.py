@@ -1,16 +1,18 @@
-"""Connecting by OAuth: the two pages between our link and Stripe's answer.
+"""Connecting by OAuth from the command line: two pages, served until one answer has come.
 
-`/connect/stripe` gives the browser its cookie and sends it to Stripe; Stripe sends it back
-to `/connect/stripe/callback`. The command line serves them just until one answer has come.
+`/connect/stripe` gives the browser its cookie and sends it to Stripe; Stripe sends it back to
+`/connect/stripe/callback`. What an answer means and how it is shown is in `endings`, which the
+console's own pages share.
 """
 
 from __future__ import annotations
 
-import html
+import json
 import queue
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -20,42 +22,28 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
 
 from connections.accounts import Connected
 from connections.errors import DashtrayError
-from connections.oauth import (
-    STATE_LIFETIME,
-    Authorisation,
-    AuthorisationError,
-    begin_authorisation,
-    finish_authorisation,
-)
+from connections.oauth import Authorisation, begin_authorisation
 from connections.settings import Settings
 from connections.vault import Vault
 from console.service import check_port
+from console.web.context import HERE, home_mark
+from console.web.endings import COOKIE, ending_page, finish, give_nonce
+from console.web.paths import CALLBACK_PATH, CONNECT_PATH, HEALTH_PATH
 
-START_PATH = "/connect/stripe"
-CALLBACK_PATH = "/connect/stripe/callback"
-COOKIE = "dashtray_connect"
 HOST = "127.0.0.1"
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 17px/1.5 system-ui, sans-serif }}
-main {{ max-width: 34rem; margin: 20vh auto; padding: 0 1rem }}
-</style>
-<main><h1>{title}</h1><p>{text}</p><p>{next_step}</p></main></html>"""
 
 #: The pages hold no script and belong into no frame; the callback's address holds a code.
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -80,44 +68,33 @@ def connect_app(
         done: Told the outcome of each callback but those that are not ours: a page that some
             other program or tab opens must not end the wait for the owner's.
     """
+    templates = Jinja2Templates(HERE / "templates")
 
     def start(request: Request) -> Response:
         response = RedirectResponse(authorisation.url, status_code=303, headers=_HEADERS)
-        response.set_cookie(
-            COOKIE,
-            authorisation.browser_nonce,
-            path=CALLBACK_PATH,
-            httponly=True,
-            samesite="lax",
-            max_age=int(STATE_LIFETIME.total_seconds()),
-        )
+        give_nonce(response, authorisation, secure=False)
         return response
 
     def callback(request: Request) -> Response:
-        try:
-            connected = finish_authorisation(
-                engine,
-                settings,
-                vault,
-                params=dict(request.query_params),
-                browser_nonce=request.cookies.get(COOKIE),
-            )
-        except AuthorisationError as error:
-            if not error.foreign:
-                done(error)
-            return _page(error.title, str(error), error.next_step, 400)
-        except DashtrayError as error:
-            done(error)
-            return _page("Not connected", str(error), "", 400)
-        done(connected)
-        return _page(
-            "Connected",
-            f"{connected.account.display_name or connected.account.account_id} is connected.",
-            "You can close this page.",
+        ending = finish(
+            engine,
+            settings,
+            vault,
+            params=dict(request.query_params),
+            browser_nonce=request.cookies.get(COOKIE),
         )
+        if not ending.foreign:
+            done(ending.outcome)
+        page = ending_page(templates, request, ending)
+        page.headers.update(_HEADERS)
+        return page
 
     return Starlette(
-        routes=[Route(START_PATH, start), Route(CALLBACK_PATH, callback)],
+        routes=[
+            Route(CONNECT_PATH, start),
+            Route(CALLBACK_PATH, callback),
+            Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
+        ],
         # A page elsewhere whose name was made to point here must not be answered.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
     )
@@ -171,7 +148,7 @@ def wait_for_connection(
         )
         app = connect_app(engine, settings, vault, authorisation=authorisation, done=outcomes.put)
         with serving(app, listener):
-            invite(base + START_PATH)
+            invite(base + CONNECT_PATH)
             outcome = outcomes.get()
     if isinstance(outcome, DashtrayError):
         raise outcome
@@ -195,7 +172,11 @@ def serving(app: Starlette, listener: socket.socket) -> Iterator[None]:
         thread.join(timeout=10)
 
 
-def _page(title: str, text: str, next_step: str, status: int = 200) -> HTMLResponse:
-    escaped = {"title": title, "text": text, "next_step": next_step}
-    content = _PAGE.format(**{name: html.escape(value) for name, value in escaped.items()})
-    return HTMLResponse(content, status_code=status, headers=_HEADERS)
+def running_console(settings: Settings, port: int) -> bool:
+    """Whether this home's own service shows its pages on the port."""
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}{HEALTH_PATH}", timeout=3) as answer:
+            said = json.loads(answer.read(1000))
+    except (OSError, ValueError):
+        return False
+    return isinstance(said, dict) and said.get("home") == home_mark(settings)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from connections.embedded import EmbeddedPostgres
 from connections.errors import DashtrayError
@@ -27,7 +29,26 @@ class PortTaken(DashtrayError):
     """Another program listens on the port."""
 
 
-def children(settings: Settings, host: str, port: int, web_port: int) -> list[Child]:
+@dataclass(frozen=True)
+class Addresses:
+    """Where the service listens.
+
+    Attributes:
+        web_host: Of the console.
+        web_port: Of the console.
+        dagster_host: Of the Dagster UI, which has no login: loopback unless it was asked for.
+        dagster_port: Of the Dagster UI.
+        dagster_url: Where a proxy shows the Dagster UI; None = nowhere.
+    """
+
+    web_host: str
+    web_port: int
+    dagster_host: str
+    dagster_port: int
+    dagster_url: str | None = None
+
+
+def children(settings: Settings, at: Addresses) -> list[Child]:
     """Return the processes of the service, in the order of their start.
 
     One code server for both others, so that the runs, which are its children, live on when the
@@ -36,6 +57,8 @@ def children(settings: Settings, host: str, port: int, web_port: int) -> list[Ch
     workspace = str(write_workspace(settings))
     address = code_socket(settings)
     python = [sys.executable, "-m"]
+    prefix = urlsplit(at.dagster_url or "").path
+    shown = at.dagster_url or f"http://{at.dagster_host}:{at.dagster_port}"
 
     def before_code_server() -> None:
         address.unlink(missing_ok=True)
@@ -55,15 +78,20 @@ def children(settings: Settings, host: str, port: int, web_port: int) -> list[Ch
         ),
         Child(
             "webserver",
-            [*python, "dagster_webserver", "-w", workspace, "-h", host, "-p", str(port)],
+            [
+                *[*python, "dagster_webserver", "-w", workspace],
+                *["-h", at.dagster_host, "-p", str(at.dagster_port)],
+                # A proxy may show it below a path of the console's own host.
+                *(["--path-prefix", prefix] if prefix else []),
+            ],
             PROJECT_DIR,
         ),
         Child("daemon", [*python, "dagster._daemon", "run", "-w", workspace], PROJECT_DIR),
         Child(
             "console",
             [
-                *[*python, "console.web.server", "--host", host, "--port", str(web_port)],
-                *["--dagster-url", f"http://{host}:{port}"],
+                *[*python, "console.web.server", "--host", at.web_host],
+                *["--port", str(at.web_port), "--dagster-url", shown],
             ],
             PROJECT_DIR,
         ),

@@ -21,7 +21,7 @@ from dagster import (
     op,
 )
 
-from connections.forgetting import database_bytes, forget_history, vacuum
+from connections.forgetting import database_bytes, forget_history, forget_visits, vacuum
 from connections.postgres import open_database
 from connections.retention import LEFTOVERS, MARKS, READINGS, REQUESTS, RUNS
 from connections.settings import Settings
@@ -65,6 +65,7 @@ def tidy_history(settings: Settings, instance: DagsterInstance, now: datetime) -
     with open_database(settings) as engine:
         before = database_bytes(engine)
         forgotten = forget_history(engine, before=now - REQUESTS.kept())
+        forgotten |= forget_visits(engine, now=now)
         vacuum(engine)
         freed = before - database_bytes(engine)
     logs = remove_logs(settings, before=old) + shorten_server_log(settings)

@@ -1,4 +1,4 @@
-"""The application: which parts of the console answer which addresses."""
+"""The application: which parts of the console answer which addresses, and what guards them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,32 @@ from sqlalchemy.engine import Engine
 
 from connections.settings import Settings
 from connections.vault import Vault
+from connections.web_settings import WebSettings
 from console.web.context import HERE, Web
-from console.web.pages import home
+from console.web.csrf import CsrfGuard, csrf_input, csrf_token
+from console.web.guard import Guard
+from console.web.headers import SecurityHeaders
+from console.web.identity import Identity
+from console.web.mistakes import handle_mistakes
+from console.web.pages import connect, home, login, oidc, webhooks
 
 #: Every group of pages; a new one is one entry.
-ROUTERS = (home.router,)
+ROUTERS = (
+    home.router,
+    login.router,
+    oidc.router,
+    connect.router,
+    webhooks.router,
+)
 
 
 def create_app(
-    settings: Settings, engine: Engine, vault: Vault, *, dagster_url: str | None = None
+    settings: Settings,
+    engine: Engine,
+    vault: Vault,
+    *,
+    dagster_url: str | None = None,
+    web_settings: WebSettings | None = None,
 ) -> FastAPI:
     """Make the console.
 
@@ -29,20 +46,41 @@ def create_app(
         engine: The `connections` database.
         vault: Where credentials are opened and sealed.
         dagster_url: Where the Dagster UI is; None = it is not running here.
+        web_settings: How people reach the pages and log in; None = on loopback, without a login.
     """
-    app = FastAPI(title="Dashtray Stripe", docs_url=None, redoc_url=None)
-    app.state.web = Web(
+    app = FastAPI(title="Dashtray Stripe", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.web = web = Web(
         settings=settings,
         engine=engine,
         vault=vault,
         templates=Jinja2Templates(HERE / "templates"),
         dagster_url=dagster_url,
+        web_settings=web_settings or WebSettings(),
     )
+    web.templates.env.globals |= {
+        "csrf_input": csrf_input,
+        "csrf_token": csrf_token,
+        "login_demanded": web.web_settings.login_demanded,
+    }
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.mount("/library", StaticFiles(directory=_chart_library()), name="library")
     for router in ROUTERS:
         app.include_router(router)
+    _guard(app, web)
     return app
+
+
+def _guard(app: FastAPI, web: Web) -> None:
+    """Put what every request must pass before the pages; the last one added comes first."""
+    handle_mistakes(app, web)
+    app.add_middleware(CsrfGuard, vault=web.vault)
+    app.add_middleware(Identity, engine=web.engine, settings=web.web_settings)
+    app.add_middleware(
+        Guard,
+        hosts=web.web_settings.hosts,
+        scheme="https" if web.web_settings.secure else "http",
+    )
+    app.add_middleware(SecurityHeaders, secure=web.web_settings.secure)
 
 
 def _chart_library() -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import Request
@@ -11,6 +12,8 @@ from sqlalchemy.engine import Engine
 
 from connections.settings import Settings
 from connections.vault import Vault
+from connections.web_settings import WebSettings
+from console.web.limiting import Limiter
 
 HERE = Path(__file__).resolve().parent
 
@@ -25,6 +28,8 @@ class Web:
         vault: Where credentials are opened and sealed.
         templates: The pages' templates.
         dagster_url: Where the Dagster UI is, for links to runs; None = it is not running here.
+        web_settings: How people reach the pages and log in.
+        limiter: How often one client may try what can be guessed.
     """
 
     settings: Settings
@@ -32,9 +37,20 @@ class Web:
     vault: Vault
     templates: Jinja2Templates
     dagster_url: str | None
+    web_settings: WebSettings = field(default_factory=WebSettings)
+    limiter: Limiter = field(default_factory=Limiter)
+
+    def address_of(self, request: Request, path: str) -> str:
+        """A page's whole address, as Stripe or a provider must be told it."""
+        return f"{self.web_settings.url or str(request.base_url).rstrip('/')}{path}"
 
 
 def web_of(request: Request) -> Web:
     """The console's parts, as a dependency of routes."""
     web: Web = request.app.state.web
     return web
+
+
+def home_mark(settings: Settings) -> str:
+    """By what a command tells that the console on some port is that of its own home."""
+    return hashlib.sha256(f"dashtray {settings.home}".encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ import uvicorn
 from connections.postgres import open_database
 from connections.settings import Settings
 from connections.vault import open_vault
+from connections.web_settings import WebSettings
 from console.web.app import create_app
 
 
@@ -19,14 +20,27 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--dagster-url", default=None)
     options = parser.parse_args()
-    settings = Settings.from_environment()
+    settings, web_settings = Settings.from_environment(), WebSettings.from_environment()
+    web_settings.check_address(options.host)
     with open_database(settings) as engine:
         app = create_app(
-            settings, engine, open_vault(settings, engine), dagster_url=options.dagster_url
+            settings,
+            engine,
+            open_vault(settings, engine),
+            dagster_url=options.dagster_url,
+            web_settings=web_settings,
         )
-        # The access log would show codes and states of OAuth.
         uvicorn.run(
-            app, host=options.host, port=options.port, log_level="warning", access_log=False
+            app,
+            host=options.host,
+            port=options.port,
+            log_level="warning",
+            # It would show codes and states of OAuth.
+            access_log=False,
+            # By default every program of this machine would be believed.
+            proxy_headers=bool(web_settings.proxies),
+            forwarded_allow_ips=",".join(web_settings.proxies),
+            server_header=False,
         )
 
 

@@ -1,14 +1,15 @@
 """Who looks at a page, and which accounts they may see.
 
 Every route that shows something takes a `Viewer` by `current_viewer`, and reads only accounts
-that `sees` allows.
+that `sees` allows. Who a request's viewer is, `console.web.identity` finds out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, HTTPException, Request
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,38 @@ class Viewer:
         return self.accounts is None or account_id in self.accounts
 
 
+OPERATOR = Viewer(name="operator", accounts=None)
+
+
 def current_viewer(request: Request) -> Viewer:
-    """The person who sent the request."""
-    return Viewer(name="operator", accounts=None)
+    """The person who sent the request.
+
+    Raises:
+        HTTPException: 401, nobody is logged in.
+    """
+    viewer: Viewer | None = getattr(request.state, "viewer", None)
+    if viewer is None:
+        raise HTTPException(401, "Log in first.")
+    return viewer
+
+
+def current_operator(viewer: Annotated[Viewer, Depends(current_viewer)]) -> Viewer:
+    """The person who sent the request, if it is an operator.
+
+    Raises:
+        HTTPException: 404, as for a page that is not there.
+    """
+    if not viewer.is_operator:
+        raise HTTPException(404)
+    return viewer
+
+
+def seen_account(account_id: str, viewer: Annotated[Viewer, Depends(current_viewer)]) -> str:
+    """The account in the request's path, if the viewer may know of it.
+
+    Raises:
+        HTTPException: 404, the same whether it is another's or nobody's.
+    """
+    if not viewer.sees(account_id):
+        raise HTTPException(404)
+    return account_id

@@ -21,7 +21,9 @@ from connections.models import AccountStatus
 from connections.oauth import begin_authorisation
 from connections.settings import Settings
 from connections.vault import Vault, open_vault
-from console.connecting import CALLBACK_PATH, COOKIE, START_PATH, connect_app, serving
+from console.connecting import connect_app, serving
+from console.web.endings import COOKIE
+from console.web.paths import CALLBACK_PATH, CONNECT_PATH
 from tests.connections.stripe_double import StripeDouble, serve_double
 
 pytestmark = pytest.mark.e2e
@@ -70,7 +72,7 @@ class Browser:
         )
         self.open_things.enter_context(serving(app, listener))
         client = self.open_things.enter_context(httpx.Client(base_url=base))
-        sent = client.get(START_PATH)
+        sent = client.get(CONNECT_PATH)
         assert (sent.status_code, sent.headers["location"]) == (303, begun.url)
         self.stripe.codes["ac_1"] = self.stripe.account_id
         return client, parse_qs(urlsplit(begun.url).query)["state"][0]
