@@ -129,7 +129,7 @@ def _provider(web: Web) -> Any:
     with warnings.catch_warnings():
         # A notice that another HTTP client will be preferred some day.
         warnings.simplefilter("ignore")
-        from authlib.integrations.starlette_client import OAuth
+        from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped]
 
     return OAuth().register(
         "provider",
