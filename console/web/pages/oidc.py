@@ -127,7 +127,9 @@ def _provider(web: Web) -> Any:
     """Authlib's client of the configured provider. What it read of the provider is not kept."""
     oidc = _oidc(web)
     with warnings.catch_warnings():
-        # A notice that another HTTP client will be preferred some day.
+        # Its notice that another HTTP client will be preferred some day is switched on by this.
+        import authlib.deprecate  # type: ignore[import-untyped] # noqa: F401
+
         warnings.simplefilter("ignore")
         from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped]
 
