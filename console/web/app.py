@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,14 +14,19 @@ from sqlalchemy.engine import Engine
 from connections.settings import Settings
 from connections.vault import Vault
 from console.web.context import HERE, Web
-from console.web.pages import home
+from console.web.pages import home, imports, integrations
 
 #: Every group of pages; a new one is one entry.
-ROUTERS = (home.router,)
+ROUTERS = (home.router, integrations.router, imports.router)
 
 
 def create_app(
-    settings: Settings, engine: Engine, vault: Vault, *, dagster_url: str | None = None
+    settings: Settings,
+    engine: Engine,
+    vault: Vault,
+    *,
+    dagster_url: str | None = None,
+    is_closing: Callable[[], bool] = lambda: False,
 ) -> FastAPI:
     """Make the console.
 
@@ -29,6 +35,7 @@ def create_app(
         engine: The `connections` database.
         vault: Where credentials are opened and sealed.
         dagster_url: Where the Dagster UI is; None = it is not running here.
+        is_closing: Whether the server is about to stop.
     """
     app = FastAPI(title="Dashtray Stripe", docs_url=None, redoc_url=None)
     app.state.web = Web(
@@ -37,6 +44,7 @@ def create_app(
         vault=vault,
         templates=Jinja2Templates(HERE / "templates"),
         dagster_url=dagster_url,
+        is_closing=is_closing,
     )
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.mount("/library", StaticFiles(directory=_chart_library()), name="library")

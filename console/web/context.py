@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Web:
         vault: Where credentials are opened and sealed.
         templates: The pages' templates.
         dagster_url: Where the Dagster UI is, for links to runs; None = it is not running here.
+        is_closing: Whether the server is about to stop, so that what goes on for long ends.
     """
 
     settings: Settings
@@ -32,6 +34,7 @@ class Web:
     vault: Vault
     templates: Jinja2Templates
     dagster_url: str | None
+    is_closing: Callable[[], bool] = lambda: False
 
 
 def web_of(request: Request) -> Web:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import uvicorn
 
@@ -22,12 +23,21 @@ def main() -> None:
     settings = Settings.from_environment()
     with open_database(settings) as engine:
         app = create_app(
-            settings, engine, open_vault(settings, engine), dagster_url=options.dagster_url
+            settings,
+            engine,
+            open_vault(settings, engine),
+            dagster_url=options.dagster_url,
+            is_closing=lambda: server.should_exit,
         )
         # The access log would show codes and states of OAuth.
-        uvicorn.run(
-            app, host=options.host, port=options.port, log_level="warning", access_log=False
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, host=options.host, port=options.port, log_level="warning", access_log=False
+            )
         )
+        server.run()
+        if not server.started:
+            sys.exit(1)
 
 
 if __name__ == "__main__":
