@@ -24,22 +24,17 @@ function showSteps(stage) {
 }
 
 function showStreams(streams) {
-  const body = find("streams");
+  const list = find("streams");
   for (const stream of streams) {
-    let row = body.querySelector(`[data-stream="${CSS.escape(stream.name)}"]`);
-    if (!row) {
-      row = document.createElement("tr");
-      row.dataset.stream = stream.name;
-      const name = document.createElement("th");
-      name.scope = "row";
-      name.textContent = stream.name;
-      const count = document.createElement("td");
-      count.className = "num";
-      row.append(name, count);
-      body.append(row);
+    let line = list.querySelector(`[data-stream="${CSS.escape(stream.name)}"]`);
+    if (!line) {
+      line = find("stream-line").content.firstElementChild.cloneNode(true);
+      line.dataset.stream = stream.name;
+      line.querySelector("span").textContent = stream.name;
+      list.append(line);
     }
-    row.lastElementChild.textContent = number(stream.objects);
-    row.classList.toggle("is-done", stream.done);
+    line.querySelector("strong").textContent = number(stream.objects);
+    line.classList.toggle("is-done", stream.done);
   }
 }
 

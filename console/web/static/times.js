@@ -2,6 +2,12 @@
 
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const short = new Intl.DateTimeFormat(undefined, {
+  day: "numeric",
+  month: "short",
+  hour: "numeric",
+  minute: "2-digit",
+});
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 
 /** How long before or after now an instant is, in words. */
@@ -18,7 +24,7 @@ export function tellTimes(root = document) {
   for (const element of root.querySelectorAll("time[data-time]")) {
     const instant = new Date(element.dateTime);
     element.textContent =
-      element.dataset.time === "relative" ? inWords(instant) : exact.format(instant);
+      element.dataset.time === "relative" ? inWords(instant) : short.format(instant);
     element.title = exact.format(instant);
   }
 }
