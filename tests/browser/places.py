@@ -26,7 +26,6 @@ class Place:
 
 PLACES = (
     Place("integrations", "/integrations"),
-    Place("connect", "/integrations/connect"),
     Place("account", "/integrations/{account}"),
     Place("progress", "/integrations/{account}/progress"),
     Place("disconnect", "/integrations/{account}/disconnect"),

@@ -138,7 +138,6 @@ def test_a_viewer_sees_their_accounts_and_may_only_ask_for_syncs(
     refused = {
         path: client.get(path).status_code
         for path in (
-            "/integrations/connect",
             "/integrations/acct_other",
             "/integrations/acct_other/progress",
             "/integrations/acct_other/events",

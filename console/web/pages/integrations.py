@@ -116,18 +116,6 @@ def integrations(
     )
 
 
-@router.get("/connect", response_class=HTMLResponse)
-def connect(
-    request: Request,
-    web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
-) -> Response:
-    """What connecting means, and the way to Stripe's consent page."""
-    require_operator(viewer)
-    ready = web.settings.stripe_client_id and web.settings.stripe_secret_key
-    return _page(request, web, "connect.html", viewer=viewer, ready=bool(ready))
-
-
 @router.get("/{account_id}", response_class=HTMLResponse)
 def integration(
     request: Request,
