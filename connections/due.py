@@ -87,16 +87,20 @@ def late_accounts(engine: Engine, *, now: datetime | None = None) -> list[Late]:
     """
     instant = at(now)
     query = select(Account).where(Account.status == AccountStatus.CONNECTED)
-    late = []
     with transaction(engine) as session:
-        for account in session.scalars(query):
-            imported = account.first_import_finished_at is not None
-            limit = get_tier(account.tier).freshness_limit if imported else FIRST_IMPORT_LIMIT
-            # An account that was away is due anew from the day it came back.
-            since = max(account.last_success_at or account.connected_at, account.connected_at)
-            if limit is not None and instant - since > limit:
-                late.append(Late(account, instant - since, limit, next_attempt(account)))
-    return sorted(late, key=lambda each: each.age, reverse=True)
+        late = [lateness(account, now=instant) for account in session.scalars(query)]
+    return sorted((each for each in late if each), key=lambda each: each.age, reverse=True)
+
+
+def lateness(account: Account, *, now: datetime) -> Late | None:
+    """How late one account is; None = it is not, or is not connected."""
+    imported = account.first_import_finished_at is not None
+    limit = get_tier(account.tier).freshness_limit if imported else FIRST_IMPORT_LIMIT
+    # An account that was away is due anew from the day it came back.
+    age = now - max(account.last_success_at or account.connected_at, account.connected_at)
+    if account.status is not AccountStatus.CONNECTED or limit is None or age <= limit:
+        return None
+    return Late(account, age, limit, next_attempt(account))
 
 
 FIRST_IMPORT_LIMIT = timedelta(hours=1)

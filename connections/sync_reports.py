@@ -1,11 +1,14 @@
 """What is being synced and what was: reading the records that `syncs` writes."""
 
+from collections import defaultdict
 from collections.abc import Collection
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Engine
 
-from connections.models import Account, SyncRun
+from connections.models import Account, SyncRequest, SyncRun
+from connections.request_queue import OPEN
 from connections.rows import account_row, transaction
 from connections.sync_endings import unfinished
 
@@ -28,6 +31,32 @@ def accounts_by_id(engine: Engine, account_ids: Collection[str]) -> dict[str, Ac
     with transaction(engine) as session:
         query = select(Account).where(Account.account_id.in_(account_ids))
         return {account.account_id: account for account in session.scalars(query)}
+
+
+def last_syncs(engine: Engine, account_ids: Collection[str]) -> dict[str, SyncRun]:
+    """The newest sync of each of these accounts, finished or not; one that has none is absent."""
+    query = (
+        select(SyncRun)
+        .where(SyncRun.account_id.in_(account_ids))
+        .ext(distinct_on(SyncRun.account_id))
+        .order_by(SyncRun.account_id, SyncRun.started_at.desc())
+    )
+    with transaction(engine) as session:
+        return {run.account_id: run for run in session.scalars(query)}
+
+
+def open_requests(engine: Engine, account_ids: Collection[str]) -> dict[str, list[SyncRequest]]:
+    """What these accounts wait for, oldest first; one that waits for nothing is absent."""
+    query = (
+        select(SyncRequest)
+        .where(SyncRequest.account_id.in_(account_ids), SyncRequest.status.in_(OPEN))
+        .order_by(SyncRequest.id)
+    )
+    found: dict[str, list[SyncRequest]] = defaultdict(list)
+    with transaction(engine) as session:
+        for request in session.scalars(query):
+            found[request.account_id].append(request)
+    return dict(found)
 
 
 def sync_history(engine: Engine, account_id: str, *, limit: int = 20) -> list[SyncRun]:

@@ -7,14 +7,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
-
-import orjson
 
 from connections.models import RequestKind
 from connections.settings import Settings
 from console import dagster_home
+from console.run_reports import read_report
 
 _POLL_SECONDS = 0.25
 
@@ -108,9 +106,10 @@ def _here(
 ) -> HereResult:
     dagster_home.apply(dagster_home.dagster_environment(settings, database_url))
     run_id = str(uuid.uuid4())
-    report = settings.logs_dir / "runs" / f"{run_id}.json"
     finished = threading.Event()
-    watcher = threading.Thread(target=_follow, args=(report, finished, watch), daemon=True)
+    watcher = threading.Thread(
+        target=_follow, args=(settings, run_id, finished, watch), daemon=True
+    )
     if watch:
         watcher.start()
     try:
@@ -119,18 +118,10 @@ def _here(
         finished.set()
         if watch:
             watcher.join()
-    return HereResult(run_id, outcome.success, outcome.error, _read(report))
+    return HereResult(run_id, outcome.success, outcome.error, read_report(settings, run_id) or {})
 
 
-def _follow(report: Path, finished: threading.Event, watch: Watch) -> None:
+def _follow(settings: Settings, run_id: str, finished: threading.Event, watch: Watch) -> None:
     while not finished.wait(_POLL_SECONDS):
-        if content := _read(report):
+        if content := read_report(settings, run_id):
             watch(content)
-
-
-def _read(report: Path) -> dict[str, Any]:
-    # It is replaced as a whole, so it is either not there or complete.
-    if not report.exists():
-        return {}
-    content: dict[str, Any] = orjson.loads(report.read_bytes())
-    return content

@@ -24,9 +24,9 @@ _WRITE_EVERY_SECONDS = 0.2
 class RunReport:
     """The report of one run, written as it grows.
 
-    The file holds `{"run_id", "phase", "phases": [{"name", "seconds", "peak_rss_bytes"}],
-    "streams": {account_id: {stream: {"phase", "objects"}}}}`. Seconds are wall time,
-    `peak_rss_bytes` is the process's peak so far.
+    The file holds `{"run_id", "phase", "phase_began_at", "phases": [{"name", "seconds",
+    "peak_rss_bytes"}], "streams": {account_id: {stream: {"phase", "objects"}}}}`. Seconds are wall
+    time, `phase_began_at` is in unix seconds, `peak_rss_bytes` is the process's peak so far.
     """
 
     def __init__(self, directory: Path, run_id: str) -> None:
@@ -37,6 +37,7 @@ class RunReport:
         self._content: dict[str, Any] = {
             "run_id": run_id,
             "phase": None,
+            "phase_began_at": None,
             "phases": [],
             "streams": {},
         }
@@ -49,13 +50,13 @@ class RunReport:
         """Time a phase; a phase that fails is recorded too."""
         began = time.monotonic()
         with self._lock:
-            self._content["phase"] = name
+            self._content |= {"phase": name, "phase_began_at": time.time()}
             self._write()
         try:
             yield
         finally:
             with self._lock:
-                self._content["phase"] = None
+                self._content |= {"phase": None, "phase_began_at": None}
                 self._content["phases"].append(
                     {
                         "name": name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from console.web.guard import Guard
 from console.web.headers import SecurityHeaders
 from console.web.identity import Identity
 from console.web.mistakes import handle_mistakes
-from console.web.pages import connect, home, login, oidc, webhooks
+from console.web.pages import connect, home, imports, integrations, login, oidc, webhooks
 
 #: Every group of pages; a new one is one entry.
 ROUTERS = (
     home.router,
+    integrations.router,
+    imports.router,
     login.router,
     oidc.router,
     connect.router,
@@ -38,6 +41,7 @@ def create_app(
     *,
     dagster_url: str | None = None,
     web_settings: WebSettings | None = None,
+    is_closing: Callable[[], bool] = lambda: False,
 ) -> FastAPI:
     """Make the console.
 
@@ -47,6 +51,7 @@ def create_app(
         vault: Where credentials are opened and sealed.
         dagster_url: Where the Dagster UI is; None = it is not running here.
         web_settings: How people reach the pages and log in; None = on loopback, without a login.
+        is_closing: Whether the server is about to stop.
     """
     app = FastAPI(title="Dashtray Stripe", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.web = web = Web(
@@ -56,6 +61,7 @@ def create_app(
         templates=Jinja2Templates(HERE / "templates"),
         dagster_url=dagster_url,
         web_settings=web_settings or WebSettings(),
+        is_closing=is_closing,
     )
     web.templates.env.globals |= {
         "csrf_input": csrf_input,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Web:
         dagster_url: Where the Dagster UI is, for links to runs; None = it is not running here.
         web_settings: How people reach the pages and log in.
         limiter: How often one client may try what can be guessed.
+        is_closing: Whether the server is about to stop, so that what goes on for long ends.
     """
 
     settings: Settings
@@ -39,6 +41,7 @@ class Web:
     dagster_url: str | None
     web_settings: WebSettings = field(default_factory=WebSettings)
     limiter: Limiter = field(default_factory=Limiter)
+    is_closing: Callable[[], bool] = lambda: False
 
     def address_of(self, request: Request, path: str) -> str:
         """A page's whole address, as Stripe or a provider must be told it."""

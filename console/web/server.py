@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import uvicorn
 
@@ -29,19 +30,25 @@ def main() -> None:
             open_vault(settings, engine),
             dagster_url=options.dagster_url,
             web_settings=web_settings,
+            is_closing=lambda: server.should_exit,
         )
-        uvicorn.run(
-            app,
-            host=options.host,
-            port=options.port,
-            log_level="warning",
-            # It would show codes and states of OAuth.
-            access_log=False,
-            # By default every program of this machine would be believed.
-            proxy_headers=bool(web_settings.proxies),
-            forwarded_allow_ips=",".join(web_settings.proxies),
-            server_header=False,
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=options.host,
+                port=options.port,
+                log_level="warning",
+                # It would show codes and states of OAuth.
+                access_log=False,
+                # By default every program of this machine would be believed.
+                proxy_headers=bool(web_settings.proxies),
+                forwarded_allow_ips=",".join(web_settings.proxies),
+                server_header=False,
+            )
         )
+        server.run()
+        if not server.started:
+            sys.exit(1)
 
 
 if __name__ == "__main__":

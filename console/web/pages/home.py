@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends
+from fastapi.responses import RedirectResponse
 
+from connections.accounts import list_accounts
 from console.web.context import Web, home_mark, web_of
 from console.web.paths import HEALTH_PATH
 from console.web.viewer import Viewer, current_viewer
@@ -20,11 +21,12 @@ def health(web: Annotated[Web, Depends(web_of)]) -> dict[str, str]:
     return {"status": "ok", "home": home_mark(web.settings)}
 
 
-@router.get("/", response_class=HTMLResponse)
+@router.get("/")
 def index(
-    request: Request,
     web: Annotated[Web, Depends(web_of)],
     viewer: Annotated[Viewer, Depends(current_viewer)],
-) -> HTMLResponse:
-    """The first page."""
-    return web.templates.TemplateResponse(request, "index.html", {"viewer": viewer})
+) -> RedirectResponse:
+    """The first page: the numbers, or the way to some."""
+    seen = (each for each in list_accounts(web.engine) if viewer.sees(each.account_id))
+    imported = any(each.first_import_finished_at for each in seen)
+    return RedirectResponse("/payments" if imported else "/integrations", 303)
