@@ -14,7 +14,9 @@ from sqlalchemy.engine import Engine
 from connections.settings import Settings
 from connections.vault import Vault
 from console.web.context import HERE, Web
+from console.web.numbers.published import PublishedMarts
 from console.web.pages import home, imports, integrations
+from console.web.problems import handle_problems
 
 #: Every group of pages; a new one is one entry.
 ROUTERS = (home.router, integrations.router, imports.router)
@@ -46,6 +48,8 @@ def create_app(
         dagster_url=dagster_url,
         is_closing=is_closing,
     )
+    app.state.marts = PublishedMarts(settings.published_dir / "marts.duckdb")
+    handle_problems(app)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.mount("/library", StaticFiles(directory=_chart_library()), name="library")
     for router in ROUTERS:

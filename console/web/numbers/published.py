@@ -8,10 +8,10 @@ a page holds one lease, hence all of its numbers come from one build.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -21,6 +21,7 @@ from console.marts import NothingPublished
 CONNECTIONS = 4
 
 Row = Mapping[str, Any]
+Made = TypeVar("Made")
 
 
 class Reader:
@@ -32,7 +33,14 @@ class Reader:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._answers: dict[tuple[str, tuple[object, ...]], list[Row]] = {}
+        self._made: dict[object, Any] = {}
+
+    def once(self, key: object, make: Callable[[], Made]) -> Made:
+        """What was made for this key before, else what `make` makes now."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Ask the marts.
@@ -44,12 +52,12 @@ class Reader:
         Returns:
             One mapping per row; money and rates are Decimal.
         """
-        key = (sql, tuple(parameters))
-        if key not in self._answers:
-            result = self._connection.execute(sql, list(parameters))
-            names = [column[0] for column in result.description]
-            self._answers[key] = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-        return self._answers[key]
+        return self.once((sql, tuple(parameters)), lambda: self._ask(sql, parameters))
+
+    def _ask(self, sql: str, parameters: Sequence[object]) -> list[Row]:
+        result = self._connection.execute(sql, list(parameters))
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def batches(
         self, sql: str, parameters: Sequence[object] = (), size: int = 5000

@@ -178,7 +178,10 @@ _PERIODS = f"""
 
 def _periods(reader: Reader, selection: Selection, span: Span, starts: str) -> list[Period]:
     one = (selection.account, selection.currency, span.first, span.last)
-    return [_period(row) for row in reader.rows(_PERIODS.format(starts=starts), one * 3)]
+    return reader.once(
+        ("periods", starts, *one),
+        lambda: [_period(row) for row in reader.rows(_PERIODS.format(starts=starts), one * 3)],
+    )
 
 
 def _period(row: Row) -> Period:
