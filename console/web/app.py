@@ -15,11 +15,20 @@ from connections.settings import Settings
 from connections.vault import Vault
 from console.web.context import HERE, Web
 from console.web.numbers.published import PublishedMarts
-from console.web.pages import home, imports, integrations
+from console.web.numbers.templating import teach
+from console.web.pages import api, dbt_docs, embed, home, imports, integrations, payments
 from console.web.problems import handle_problems
 
 #: Every group of pages; a new one is one entry.
-ROUTERS = (home.router, integrations.router, imports.router)
+ROUTERS = (
+    home.router,
+    integrations.router,
+    imports.router,
+    payments.router,
+    api.router,
+    embed.router,
+    dbt_docs.router,
+)
 
 
 def create_app(
@@ -39,7 +48,7 @@ def create_app(
         dagster_url: Where the Dagster UI is; None = it is not running here.
         is_closing: Whether the server is about to stop.
     """
-    app = FastAPI(title="Dashtray Stripe", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Dashtray Stripe", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.web = Web(
         settings=settings,
         engine=engine,
@@ -50,6 +59,7 @@ def create_app(
     )
     app.state.marts = PublishedMarts(settings.published_dir / "marts.duckdb")
     handle_problems(app)
+    teach(app.state.web.templates.env)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.mount("/library", StaticFiles(directory=_chart_library()), name="library")
     for router in ROUTERS:

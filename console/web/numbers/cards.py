@@ -32,6 +32,7 @@ class Card:
         tone: `good`, `bad` or `flat`.
         arrow: ↑, ↓ or →.
         former: The former number in full.
+        former_short: The former number in short.
         estimated: Whether it rests, in part, on estimated history.
         estimated_words: How much of it, in words.
         spark: The course as SVG.
@@ -49,6 +50,7 @@ class Card:
     tone: str
     arrow: str
     former: str
+    former_short: str
     estimated: bool
     estimated_words: str | None
     spark: Markup
@@ -102,6 +104,7 @@ def draw(data: Data, selection: Selection, metric: Metric) -> Card:
         tone=movement.tone if movement else "flat",
         arrow=movement.arrow if movement else "",
         former=formats.full(before, metric.unit, currency, locale),
+        former_short=formats.short(before, metric.unit, currency, locale),
         estimated=estimated,
         estimated_words=_estimated_words(metric, now, selection) if now and estimated else None,
         spark=sparkline.draw(data.column(metric.name), data.column("is_estimated")),

@@ -29,6 +29,9 @@ from console.web.numbers.plotting import (
 )
 from console.web.numbers.selection import Selection
 
+#: A ranking has room for as many bars at least.
+_LEAST_BARS = 6
+
 Draw = Callable[[Data, Selection], Figure]
 
 
@@ -108,7 +111,15 @@ def bars(
             for name, _ in series
         }
         traces = [
-            bar(labels[name], x, stacked[name], unit, selection, color, estimated)
+            bar(
+                labels[name].removesuffix(" MRR"),
+                x,
+                stacked[name],
+                unit,
+                selection,
+                color,
+                estimated,
+            )
             for name, color in series
         ]
         stacks = list(zip(*stacked.values(), strict=True))
@@ -133,7 +144,7 @@ def bars(
 
 
 def waterfall(data: Data, selection: Selection) -> Figure:
-    """From opening to closing, one step per movement."""
+    """From opening to closing, one step per movement, from top to bottom."""
     amounts = data.column("amount")
     labels = data.column("label")
     levels = [amounts[0]]
@@ -141,18 +152,15 @@ def waterfall(data: Data, selection: Selection) -> Figure:
         levels.append(levels[-1] + amount)
     trace: Trace = {
         "type": "waterfall",
-        "x": labels,
-        "y": places(amounts),
+        "orientation": "h",
+        "y": labels,
+        "x": places(amounts),
         "measure": ["absolute", *["relative"] * (len(amounts) - 2), "total"],
-        "text": [
-            formats.compact(amount, Unit.MONEY, selection.currency, selection.locale)
-            for amount in amounts
-        ],
+        "text": words(amounts, Unit.MONEY, selection),
         "textposition": "outside",
-        "textfont": {"color": "@text-2"},
+        "textfont": {"color": "@text-2", "size": 11.5},
         "cliponaxis": False,
-        "customdata": words(amounts, Unit.MONEY, selection),
-        "hovertemplate": "%{x}: %{customdata}<extra></extra>",
+        "hoverinfo": "skip",
         "connector": {"line": {"color": "@border-strong", "width": 1}},
         "increasing": {"marker": {"color": "@chart-2"}},
         "decreasing": {"marker": {"color": "@chart-3"}},
@@ -163,10 +171,16 @@ def waterfall(data: Data, selection: Selection) -> Figure:
         "layout": {
             **frame(),
             "showlegend": False,
-            "hovermode": "closest",
+            "hovermode": False,
             "waterfallgap": 0.35,
-            "xaxis": {**axis(), "type": "category", "showgrid": False, "tickangle": 0},
-            "yaxis": {**axis(), **_around(levels, selection)},
+            "yaxis": {
+                **axis(),
+                "type": "category",
+                "showgrid": False,
+                "autorange": "reversed",
+                "tickfont": {"color": "@text-2"},
+            },
+            "xaxis": {**axis(), **_around(levels, selection)},
         },
     }
 
@@ -174,16 +188,16 @@ def waterfall(data: Data, selection: Selection) -> Figure:
 def _around(levels: Sequence[Decimal], selection: Selection) -> Figure:
     """An axis of the steps' neighbourhood: from zero they would be too small to see."""
     low, high = min(levels), max(levels)
-    room = (high - low) * Decimal("0.35") or abs(high) * Decimal("0.1") or Decimal(1)
-    bottom = low - room
+    reach = (high - low) or abs(high) or Decimal(1)
+    bottom = low - reach * Decimal("0.25")
     if low >= 0:
         bottom = max(bottom, Decimal(0))
-    marks = ticks([Decimal(0), high - bottom], Unit.MONEY, selection)
+    marks = ticks([Decimal(0), high - bottom], Unit.MONEY, selection, count=4)
     step = Decimal(str(marks["tickvals"][1]))
-    first = int(bottom / step)
-    shown = [step * place for place in range(first, int((high + room) / step) + 1)]
+    shown = [step * place for place in range(int(bottom / step), int(high / step) + 2)]
     return {
-        "range": [float(bottom), float(high + room / 2)],
+        # Room for the words beside the longest bar.
+        "range": [float(bottom), float(high + (high - bottom) * Decimal("0.3"))],
         "tickmode": "array",
         "tickvals": [float(mark) for mark in shown],
         "ticktext": [
@@ -217,8 +231,8 @@ def ranking(name: str, value: str, color: str) -> Draw:
             "text": [
                 formats.compact(each, unit, selection.currency, selection.locale) for each in values
             ],
-            "textposition": "auto",
-            "insidetextanchor": "end",
+            "textposition": "outside",
+            "textfont": {"color": "@text-2"},
             "cliponaxis": False,
             "customdata": [
                 f"{label}: {text}"
@@ -240,11 +254,12 @@ def ranking(name: str, value: str, color: str) -> Draw:
                 "xaxis": {
                     **axis(),
                     "visible": False,
-                    "range": [min(0.0, *places(values)), float(largest) * 1.1],  # type: ignore[type-var]
+                    "range": [0, float(largest) * 1.18],
                 },
                 "yaxis": {
                     **axis(),
-                    "autorange": "reversed",
+                    # Few bars stay as thin as many.
+                    "range": [max(len(names), _LEAST_BARS) - 0.5, -0.5],
                     "showgrid": False,
                     "tickmode": "array",
                     "tickvals": list(range(len(names))),

@@ -19,17 +19,19 @@ COHORTS = 13
 TOP_CUSTOMERS = 10
 TOP_PLACES = 10
 
-#: What a price is called: by its product and by itself, or how often it is billed.
+#: What a price is called: by its own name, its product's, and how often it is billed.
 PRICE_NAME = """
-    coalesce(products.name, prices.product_id, 'No product')
-    || coalesce(' · ' || coalesce(
-        nullif(prices.nickname, products.name),
-        case
-            when prices.billing_interval is null then null
-            when prices.interval_count = 1 then 'every ' || prices.billing_interval
-            else 'every ' || prices.interval_count || ' ' || prices.billing_interval || 's'
-        end
-    ), '')
+    case
+        when starts_with(prices.nickname, products.name) then prices.nickname
+        else coalesce(products.name, prices.product_id, 'No product')
+            || coalesce(' · ' || coalesce(
+                prices.nickname,
+                case
+                    when prices.interval_count = 1 then 'every ' || prices.billing_interval
+                    else 'every ' || prices.interval_count || ' ' || prices.billing_interval || 's'
+                end
+            ), '')
+    end
 """
 
 

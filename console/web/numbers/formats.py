@@ -5,7 +5,6 @@ Rounding here is for the eye; what is computed or exported stays exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from copy import copy
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -131,11 +130,9 @@ def symbol(currency: str, locale: Locale) -> str:
     return str(get_currency_symbol(currency.upper(), locale=locale))
 
 
-def spreadsheet_safe(cells: Iterable[str]) -> list[str]:
-    """Text cells for CSV: none that a spreadsheet would take for a formula."""
-    return [
-        f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells
-    ]
+def spreadsheet_safe(cell: str) -> str:
+    """Text for CSV that no spreadsheet takes for a formula: customers choose their own names."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _money(value: Decimal, currency: str, locale: Locale) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import Request
 
@@ -16,6 +17,7 @@ from connections.accounts import list_accounts
 from connections.errors import DashtrayError
 from connections.models import Account
 from console.web.context import Web
+from console.web.numbers.notices import Notice, notices
 from console.web.numbers.published import PublishedMarts, Reader
 from console.web.numbers.queries import published_accounts, reach_of
 from console.web.numbers.selection import Selection, parse
@@ -55,6 +57,15 @@ class Numbers:
     account: Account
     accounts: Mapping[str, str]
 
+    @property
+    def as_of(self) -> datetime:
+        """When the numbers are of, by Stripe's clock."""
+        return self.selection.reach.as_of
+
+    def notices(self) -> list[Notice]:
+        """What a person should know before they believe the numbers."""
+        return notices(self.account, self.selection)
+
     def render(self, widget_id: str, *, text: str | None = None) -> Rendered:
         """A widget with its numbers.
 
@@ -66,6 +77,13 @@ class Numbers:
             UnknownWidget: There is none of that id.
         """
         return render(self.reader, widget_id, self.selection, text=text)
+
+    def show(self, widget_id: str, *, text: str | None = None) -> Rendered:
+        """A widget for a page: as `render`, but a chart is left to the browser to fetch.
+
+        So the page is there before the first chart is computed.
+        """
+        return render(self.reader, widget_id, self.selection, text=text, charts=False)
 
 
 @contextmanager

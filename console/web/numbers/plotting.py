@@ -159,7 +159,7 @@ def axis() -> Figure:
     }
 
 
-def ticks(values: Values, unit: Unit, selection: Selection) -> Figure:
+def ticks(values: Values, unit: Unit, selection: Selection, *, count: int = _TICKS) -> Figure:
     """A y axis' range, and round ticks in the unit's words."""
     known = [Decimal(value) for value in values if value is not None]
     low, high = (min(known), max(known)) if known else (Decimal(0), Decimal(1))
@@ -168,7 +168,7 @@ def ticks(values: Values, unit: Unit, selection: Selection) -> Figure:
         low, high = min(low, Decimal(0)), max(high, Decimal(0))
     if low == high:
         high = low + 1
-    step = _round_step((high - low) / _TICKS)
+    step = _round_step((high - low) / count)
     if unit is Unit.COUNT:
         step = max(step, Decimal(1))
     first, last = _floor(low / step), -_floor(-high / step)

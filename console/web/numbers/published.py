@@ -54,19 +54,15 @@ class Reader:
         """
         return self.once((sql, tuple(parameters)), lambda: self._ask(sql, parameters))
 
-    def _ask(self, sql: str, parameters: Sequence[object]) -> list[Row]:
-        result = self._connection.execute(sql, list(parameters))
+    def named(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Ask with `$name` for each parameter; those that the query does not use are left out."""
+        used = {name: value for name, value in parameters.items() if f"${name}" in sql}
+        return self._ask(sql, used)
+
+    def _ask(self, sql: str, parameters: Sequence[object] | Mapping[str, object]) -> list[Row]:
+        result = self._connection.execute(sql, parameters)
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-    def batches(
-        self, sql: str, parameters: Sequence[object] = (), size: int = 5000
-    ) -> Iterator[list[Row]]:
-        """Ask the marts for more rows than a page holds; not remembered."""
-        result = self._connection.execute(sql, list(parameters))
-        names = [column[0] for column in result.description]
-        while chunk := result.fetchmany(size):
-            yield [dict(zip(names, row, strict=True)) for row in chunk]
 
 
 class _Generation:

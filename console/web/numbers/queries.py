@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from typing import Any
 
@@ -67,7 +67,8 @@ def reach_of(reader: Reader, account: str) -> Reach | None:
         """
         select
             accounts.account_id, accounts.name, accounts.default_currency,
-            accounts.today, accounts.first_day, accounts.reporting_time_zone, days.currencies
+            accounts.today, accounts.first_day, accounts.reporting_time_zone, accounts.now_at,
+            accounts.watched_from, days.currencies
         from dim_accounts as accounts
         inner join (
             select account_id, list(distinct currency order by currency) as currencies
@@ -91,6 +92,8 @@ def _reach(row: Row) -> Reach:
         first_day=row["first_day"],
         currencies=tuple(currencies),
         timezone=row["reporting_time_zone"],
+        as_of=row["now_at"].replace(tzinfo=UTC),
+        watched_from=row["watched_from"].replace(tzinfo=UTC),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
@@ -119,6 +119,8 @@ class Reach:
         first_day: Its first day with metrics.
         currencies: The currencies that it has numbers in, its default first.
         timezone: In which its days are cut.
+        as_of: When its last completed sync began, by Stripe's clock.
+        watched_from: From when every change of a subscription is known exactly.
     """
 
     account: str
@@ -127,6 +129,8 @@ class Reach:
     first_day: date
     currencies: tuple[str, ...]
     timezone: str
+    as_of: datetime
+    watched_from: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +284,9 @@ def comparison_label(comparison: Comparison) -> str:
 
 def default_grain(span: Span) -> Grain:
     """The grain that gives a chart of readable density."""
-    if span.days <= 120:
+    if span.days <= 45:
         return Grain.DAY
-    return Grain.WEEK if span.days <= 550 else Grain.MONTH
+    return Grain.WEEK if span.days <= 270 else Grain.MONTH
 
 
 def _year_before(day: date) -> date:

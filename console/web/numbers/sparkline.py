@@ -41,9 +41,12 @@ def draw(values: Sequence[Number | None], estimated: Sequence[bool]) -> Markup:
     shapes = [f'<path class="spark-line" d="{solid}"/>'] if solid else []
     if dashed:
         shapes.append(f'<path class="spark-line spark-estimated" d="{dashed}"/>')
-    if points[-1] is not None:
-        x, y = points[-1].split(",")
-        shapes.append(f'<circle class="spark-end" cx="{x}" cy="{y}" r="2"/>')
+    if None not in points:
+        outline = "L".join(each for each in points if each)
+        left, right = _EDGE, WIDTH - _EDGE
+        shapes.insert(
+            0, f'<path class="spark-fill" d="M{outline}L{right},{HEIGHT}L{left},{HEIGHT}Z"/>'
+        )
     return Markup(  # noqa: S704 - numbers only
         f'<svg class="spark" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none"'
         f' aria-hidden="true" focusable="false">{"".join(shapes)}</svg>'

@@ -264,7 +264,12 @@ def get_widget(widget_id: str) -> Widget:
 
 
 def render(
-    reader: Reader, widget_id: str, selection: Selection, *, text: str | None = None
+    reader: Reader,
+    widget_id: str,
+    selection: Selection,
+    *,
+    text: str | None = None,
+    charts: bool = True,
 ) -> Rendered:
     """A widget with its numbers.
 
@@ -273,11 +278,14 @@ def render(
         widget_id: Which.
         selection: Of an account that the viewer may see.
         text: What a text widget says; others do not look at it.
+        charts: Whether charts are drawn; else they come without rows, for the browser to fetch.
 
     Raises:
         UnknownWidget: There is none of that id.
     """
     widget = get_widget(widget_id)
+    if widget.kind is Kind.CHART and not charts:
+        return Rendered(widget, selection, Data((), []), None, None, False)
     data = widget.query(reader, selection)
     if widget.kind is Kind.TEXT:
         data = prose.data(text)
