@@ -303,12 +303,13 @@ def cohorts(data: Data, selection: Selection) -> Figure:
                 "zmax": 1,
                 "xgap": 2,
                 "ygap": 2,
-                "colorscale": [[0, "@chart-1/0.04"], [0.5, "@chart-1/0.28"], [1, "@chart-1/0.85"]],
+                "colorscale": [[0, "@chart-1~0.03"], [0.5, "@chart-1~0.25"], [1, "@chart-1~0.9"]],
                 "showscale": False,
             }
         ],
         "layout": {
             **frame(),
+            "margin": {"l": 8, "r": 8, "t": 44, "b": 8},
             "showlegend": False,
             "hovermode": "closest",
             "xaxis": {

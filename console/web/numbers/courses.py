@@ -40,6 +40,7 @@ def course(*names: str) -> Query:
                 )
                 for point in points
             ],
+            facts={"days": [point.days for point in points]},
             empty=_nothing(selection, names),
         )
 
@@ -57,6 +58,7 @@ def mrr(reader: Reader, selection: Selection) -> Data:
     return Data(
         columns=(*data.columns, Column("former_mrr", "Former period", data.columns[1].kind)),
         rows=[(*row, padded[place]) for place, row in enumerate(data.rows)],
+        facts=data.facts,
         empty=data.empty,
     )
 

@@ -27,7 +27,14 @@ _LABELS = 6
 
 def periods(data: Data, selection: Selection) -> list[str]:
     """What each period is called; the places of the x axis."""
-    return [_period(day, selection) for day in data.column("period")]
+    days: list[int] = data.facts["days"]
+    whole = {Grain.DAY: 1, Grain.WEEK: 7, Grain.MONTH: 28}[selection.grain]
+    return [
+        _period(day, selection)
+        # The range, or the imported history, begins or ends within the period.
+        + (f" ({days[place]} day{'' if days[place] == 1 else 's'})" if days[place] < whole else "")
+        for place, day in enumerate(data.column("period"))
+    ]
 
 
 def line(
@@ -155,6 +162,7 @@ def axis() -> Figure:
         "gridwidth": 1,
         "zeroline": False,
         "ticks": "",
+        "ticklabelstandoff": 6,
         "tickfont": {"color": "@text-3"},
     }
 

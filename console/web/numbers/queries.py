@@ -40,6 +40,11 @@ class Period:
     estimated_share: Decimal
     most_estimated: Decimal
 
+    @property
+    def days(self) -> int:
+        """How many of the calendar period's days there are numbers of."""
+        return (self.last - self.first).days + 1
+
     def is_estimated(self, metric: Metric) -> bool:
         """Whether the metric's number rests, in part, on estimated history."""
         share = self.estimated_share if metric.over is Over.CLOSE else self.most_estimated

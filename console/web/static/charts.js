@@ -72,17 +72,23 @@ function note(element, text) {
   if (place && text) place.textContent = text;
 }
 
-/* "@chart-1" and "@chart-1/0.1" stand for the theme's colours, "@font" for its font. */
+/* "@chart-1" stands for the theme's colour, "@chart-1/0.1" for it at that strength, let through,
+   "@chart-1~0.1" likewise, mixed with the card's; "@font" for the page's font. */
 function palette() {
   const known = new Map();
   const font = getComputedStyle(document.body).fontFamily;
+  const parts = (token) => color(`--${token}`).match(/[\d.]+/g).slice(0, 3).map(Number);
+  const resolve = (word) => {
+    const [token, strength] = word.slice(1).split(/[/~]/);
+    if (!strength) return color(`--${token}`);
+    if (word.includes("/")) return `rgba(${parts(token).join(", ")}, ${strength})`;
+    const base = parts("surface");
+    const mixed = parts(token).map((part, place) => Math.round(base[place] + (part - base[place]) * strength));
+    return `rgb(${mixed.join(", ")})`;
+  };
   return (word) => {
     if (word === "@font") return font;
-    if (!known.has(word)) {
-      const [token, alpha] = word.slice(1).split("/");
-      const value = color(`--${token}`);
-      known.set(word, alpha ? `rgba(${value.match(/[\d.]+/g).slice(0, 3).join(", ")}, ${alpha})` : value);
-    }
+    if (!known.has(word)) known.set(word, resolve(word));
     return known.get(word);
   };
 }
