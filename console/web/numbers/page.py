@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from fastapi import Request
 
@@ -64,7 +64,7 @@ class Numbers:
 
     def notices(self) -> list[Notice]:
         """What a person should know before they believe the numbers."""
-        return notices(self.account, self.selection)
+        return notices(self.account, self.selection, now=datetime.now(UTC))
 
     def render(self, widget_id: str, *, text: str | None = None) -> Rendered:
         """A widget with its numbers.

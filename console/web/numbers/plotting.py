@@ -178,7 +178,7 @@ def ticks(values: Values, unit: Unit, selection: Selection, *, count: int = _TIC
         high = low + 1
     step = _round_step((high - low) / count)
     if unit is Unit.COUNT:
-        step = max(step, Decimal(1))
+        step = Decimal(-_floor(-step))
     first, last = _floor(low / step), -_floor(-high / step)
     marks = [step * place for place in range(first, last + 1)]
     return {

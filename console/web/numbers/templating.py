@@ -32,8 +32,10 @@ def teach(environment: Environment) -> None:
     }
 
 
-def _number(value: Any, kind: Unit | Shown, selection: Selection) -> str:
-    return shown(value, kind, selection.currency, selection.locale)
+def _number(value: Any, kind: str, selection: Selection) -> str:
+    # Templates write a unit as its word.
+    known = Unit(kind) if kind in set(Unit) else Shown(kind)
+    return shown(value, known, selection.currency, selection.locale)
 
 
 def _ranges() -> list[tuple[str, str]]:

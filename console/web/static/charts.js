@@ -53,7 +53,16 @@ async function figureOf(element) {
 async function paint(element, Plotly) {
   const { data, layout } = themed(structuredClone(drawn.get(element)), palette());
   const { clientWidth: width, clientHeight: height } = element;
+  thin(layout.xaxis, width);
   await Plotly.react(element, data, { ...layout, width, height }, CONFIG);
+}
+
+/* A phone has room for half of the periods' names; the newest stays. */
+function thin(axis, width) {
+  if (width > 460 || axis?.type !== "category" || !axis.ticktext) return;
+  const stays = (_, place, all) => (all.length - 1 - place) % 2 === 0;
+  axis.ticktext = axis.ticktext.filter(stays);
+  axis.tickvals = axis.tickvals.filter(stays);
 }
 
 function say(element, message) {
