@@ -5,6 +5,7 @@ Every setting of the project that more than one part needs is here; an unusable 
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -51,6 +52,8 @@ class Settings:
         encryption_key_command: `DASHTRAY_ENCRYPTION_KEY_COMMAND`: a program (run without a shell)
             that prints the same, one per line.
         alert_url: `DASHTRAY_ALERT_URL`, where alerts go; None = nowhere. `notifier` checks it.
+        embed_ancestors: `DASHTRAY_EMBED_ANCESTORS`: sites whose frames may show a widget, as in
+            the Content-Security-Policy's `frame-ancestors`; none by default.
     """
 
     home: Path
@@ -67,6 +70,7 @@ class Settings:
     encryption_key_command: str | None = field(default=None, repr=False)
     pii: PiiPolicy = field(default_factory=lambda: PiiPolicy.parse(None))
     alert_url: Secret | None = None
+    embed_ancestors: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(
@@ -118,6 +122,7 @@ class Settings:
             encryption_key_command=text("DASHTRAY_ENCRYPTION_KEY_COMMAND"),
             pii=PiiPolicy.parse(text("DASHTRAY_PII")),
             alert_url=secret("DASHTRAY_ALERT_URL"),
+            embed_ancestors=_ancestors(text("DASHTRAY_EMBED_ANCESTORS")),
         )
         if settings.restore_mark.exists() and not during_restore:
             raise SettingsError(
@@ -277,6 +282,24 @@ def _database_url(value: Secret | None) -> Secret | None:
             "unset it to use the embedded Postgres."
         )
     return value
+
+
+def _ancestors(value: str | None) -> tuple[str, ...]:
+    """Origins separated by spaces; `'self'` and `'none'` as in the policy itself."""
+    words = tuple((value or "").split())
+    if words == ("'none'",) or words == ("none",):
+        return ()
+    for word in words:
+        if not re.fullmatch(
+            r"'self'|https://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?|"
+            r"http://(127\.0\.0\.1|localhost)(:\d{1,5})?",
+            word,
+        ):
+            raise SettingsError(
+                f"DASHTRAY_EMBED_ANCESTORS: {word} is no origin such as https://intranet.example; "
+                "several are separated by spaces."
+            )
+    return words
 
 
 def _oauth_flow(value: str | None) -> OAuthFlow:

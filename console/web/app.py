@@ -20,13 +20,32 @@ from console.web.guard import Guard
 from console.web.headers import SecurityHeaders
 from console.web.identity import Identity
 from console.web.mistakes import handle_mistakes
-from console.web.pages import connect, home, imports, integrations, login, oidc, webhooks
+from console.web.numbers.published import PublishedMarts
+from console.web.numbers.templating import teach
+from console.web.pages import (
+    api,
+    connect,
+    dbt_docs,
+    embed,
+    home,
+    imports,
+    integrations,
+    login,
+    oidc,
+    payments,
+    webhooks,
+)
+from console.web.problems import handle_problems
 
 #: Every group of pages; a new one is one entry.
 ROUTERS = (
     home.router,
     integrations.router,
     imports.router,
+    payments.router,
+    api.router,
+    embed.router,
+    dbt_docs.router,
     login.router,
     oidc.router,
     connect.router,
@@ -68,6 +87,8 @@ def create_app(
         "csrf_token": csrf_token,
         "login_demanded": web.web_settings.login_demanded,
     }
+    app.state.marts = PublishedMarts(settings.published_dir / "marts.duckdb")
+    teach(web.templates.env)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.mount("/library", StaticFiles(directory=_chart_library()), name="library")
     for router in ROUTERS:
@@ -79,6 +100,7 @@ def create_app(
 def _guard(app: FastAPI, web: Web) -> None:
     """Put what every request must pass before the pages; the last one added comes first."""
     handle_mistakes(app, web)
+    handle_problems(app)
     app.add_middleware(CsrfGuard, vault=web.vault)
     app.add_middleware(Identity, engine=web.engine, settings=web.web_settings)
     app.add_middleware(

@@ -1,0 +1,214 @@
+"""Queries on the published marts, each of one account and one currency.
+
+Every query takes the account first and filters by it; nothing here knows a viewer, so callers
+pass accounts that theirs `sees`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date
+from decimal import Decimal
+from typing import Any
+
+from console.web.numbers.formats import Number
+from console.web.numbers.metrics import METRICS, Metric, Over
+from console.web.numbers.published import Reader, Row
+from console.web.numbers.selection import Grain, Reach, Selection, Span
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One point of a series, or a whole range.
+
+    Attributes:
+        starts: First day of the calendar period (day, week, month).
+        first: First day with numbers.
+        last: Last day with numbers.
+        values: Every metric by its name; None = NULL.
+        estimated_share: Share of MRR at its close that rests on estimated history.
+        most_estimated: The largest such share of its days.
+    """
+
+    starts: date
+    first: date
+    last: date
+    values: dict[str, Number | None]
+    estimated_share: Decimal
+    most_estimated: Decimal
+
+    @property
+    def days(self) -> int:
+        """How many of the calendar period's days there are numbers of."""
+        return (self.last - self.first).days + 1
+
+    def is_estimated(self, metric: Metric) -> bool:
+        """Whether the metric's number rests, in part, on estimated history."""
+        share = self.estimated_share if metric.over is Over.CLOSE else self.most_estimated
+        return metric.is_estimable and share > 0
+
+
+def published_accounts(reader: Reader, accounts: Sequence[str]) -> dict[str, str]:
+    """The names of those accounts that the marts have numbers of, by id.
+
+    Args:
+        reader: The marts.
+        accounts: Ids of accounts that the viewer may see.
+    """
+    rows = reader.rows(
+        "select account_id, coalesce(name, account_id) as name from dim_accounts"
+        " where account_id in (select unnest(?::varchar[])) order by name, account_id",
+        (tuple(accounts),),
+    )
+    return {row["account_id"]: row["name"] for row in rows}
+
+
+def reach_of(reader: Reader, account: str) -> Reach | None:
+    """How far an account's published numbers reach; None while it has none."""
+    rows = reader.rows(
+        """
+        select
+            accounts.account_id, accounts.name, accounts.default_currency,
+            accounts.today, accounts.first_day, accounts.reporting_time_zone, accounts.now_at,
+            accounts.watched_from, days.currencies
+        from dim_accounts as accounts
+        inner join (
+            select account_id, list(distinct currency order by currency) as currencies
+            from metrics_daily
+            where account_id = ?
+            group by account_id
+        ) as days on accounts.account_id = days.account_id
+        """,
+        (account,),
+    )
+    return _reach(rows[0]) if rows else None
+
+
+def _reach(row: Row) -> Reach:
+    default = row["default_currency"]
+    currencies = sorted(row["currencies"], key=lambda each: (each != default, each))
+    return Reach(
+        account=row["account_id"],
+        name=row["name"] or row["account_id"],
+        today=row["today"],
+        first_day=row["first_day"],
+        currencies=tuple(currencies),
+        timezone=row["reporting_time_zone"],
+        as_of=row["now_at"].replace(tzinfo=UTC),
+        watched_from=row["watched_from"].replace(tzinfo=UTC),
+    )
+
+
+def total(reader: Reader, selection: Selection, span: Span) -> Period | None:
+    """All metrics over a range; None where the marts have no day of it."""
+    periods = _periods(reader, selection, span, "date '2000-01-01'")
+    return periods[0] if periods else None
+
+
+def series(
+    reader: Reader, selection: Selection, span: Span, grain: Grain | None = None
+) -> list[Period]:
+    """All metrics by the selection's grain over a range, oldest first."""
+    return _periods(reader, selection, span, f"date_trunc('{grain or selection.grain}', day)::date")
+
+
+def known_span(reach: Reach, metric: Metric, span: Span) -> bool:
+    """Whether the imported history covers what a metric needs of a range."""
+    if metric.over is Over.CLOSE:
+        return reach.first_day <= span.last
+    return reach.first_day <= span.first
+
+
+def _columns() -> str:
+    columns = []
+    for metric in METRICS.values():
+        match metric.over:
+            case Over.CLOSE:
+                columns.append(f"arg_max_null({metric.name}, day) as {metric.name}")
+            case Over.OPEN:
+                columns.append(f"arg_min_null({metric.name}, day) as {metric.name}")
+            case Over.SUM:
+                columns.append(f"sum({metric.name}) as {metric.name}")
+            case Over.PARTS:
+                top, bottom = metric.parts or ("", "")
+                columns.append(f"coalesce(sum({top}), 0)::hugeint as {metric.name}__top")
+                columns.append(f"coalesce(sum({bottom}), 0)::hugeint as {metric.name}__bottom")
+    return ",\n            ".join(columns)
+
+
+# What quotients need and `metrics_daily` does not hold is counted from the facts, by their day.
+_PERIODS = f"""
+    with payments as (
+        select
+            day,
+            count(*) filter (where outcome = 'failed') as lost_payments,
+            sum(date_diff('second', first_failed_at, recovered_at)) as recovery_seconds
+        from fct_payments
+        where account_id = ? and currency = ? and day between ? and ?
+        group by day
+    ),
+    trials as (
+        select
+            started_day as day,
+            count(*) filter (where outcome = 'converted') as trials_converted,
+            count(*) filter (where outcome = 'lost') as trials_lost
+        from fct_trials
+        where account_id = ? and currency = ? and started_day between ? and ?
+        group by started_day
+    ),
+    days as (
+        select
+            metrics_daily.*,
+            coalesce(lost_payments, 0) as lost_payments,
+            coalesce(recovery_seconds, 0) as recovery_seconds,
+            coalesce(trials_converted, 0) as trials_converted,
+            coalesce(trials_lost, 0) as trials_lost
+        from metrics_daily
+        left join payments using (day)
+        left join trials using (day)
+        where account_id = ? and currency = ? and day between ? and ?
+    )
+        select
+            {{starts}} as starts,
+            min(day) as first,
+            max(day) as last,
+            coalesce(arg_max_null(estimated_mrr_share, day), 0) as estimated_share,
+            coalesce(max(estimated_mrr_share), 0) as most_estimated,
+            {_columns()}
+        from days
+        group by 1
+        order by 1
+"""  # noqa: S608 - only names from the table of metrics
+
+
+def _periods(reader: Reader, selection: Selection, span: Span, starts: str) -> list[Period]:
+    one = (selection.account, selection.currency, span.first, span.last)
+    return reader.once(
+        ("periods", starts, *one),
+        lambda: [_period(row) for row in reader.rows(_PERIODS.format(starts=starts), one * 3)],
+    )
+
+
+def _period(row: Row) -> Period:
+    return Period(
+        starts=row["starts"],
+        first=row["first"],
+        last=row["last"],
+        values={name: _value(metric, row) for name, metric in METRICS.items()},
+        estimated_share=row["estimated_share"],
+        most_estimated=row["most_estimated"],
+    )
+
+
+def _value(metric: Metric, row: Row) -> Number | None:
+    if metric.over is not Over.PARTS:
+        value: Any = row[metric.name]
+        return value if value is None or isinstance(value, Decimal) else int(value)
+    top, bottom = row[f"{metric.name}__top"], row[f"{metric.name}__bottom"]
+    if not bottom:
+        return None
+    # Rounded half-up once to 6 decimals, as the marts' ratios are (docs/metrics.md §9).
+    return Decimal((2 * top * _MILLION + bottom) // (2 * bottom)).scaleb(-6)
