@@ -128,8 +128,8 @@ def measure(accounts: int, copies: int, hours: float, ticks: int) -> dict[str, A
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         command = [sys.executable, "-m", "stripe_simulator", "--preset", "many-accounts"]
         command += ["--set", f"accounts={accounts}", "--copies", str(copies), "--port", "0"]
-        command += ["--now", now, "--ready-file", str(ready_file)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        command += ["--now", now, "--ready-file", str(ready_file), "--exit-with-parent"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
             try:
                 wait_until("the simulator", ready_file.exists, 1800)
                 ready = json.loads(ready_file.read_text())

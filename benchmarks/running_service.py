@@ -106,7 +106,8 @@ def running_service(environment: Mapping[str, str]) -> Iterator[Service]:
 
 @contextmanager
 def temporary_home() -> Iterator[Path]:
-    """A home that is deleted in the end, where Postgres may enter."""
+    """A home that is deleted in the end, where Postgres may enter; SIGTERM is an end as well."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     folder = Path(tempfile.mkdtemp(prefix="dashtray-bench-"))
     home = folder / "home"
     home.mkdir()
