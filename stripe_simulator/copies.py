@@ -178,13 +178,12 @@ class CopiedWorld:
         self.counts = counts
         self.accounts = world.accounts
         for account in world.accounts:
-            count = counts.get(account.id)
             for object_type in SHARED_TYPES + COPIED_TYPES:
                 shelf = originals.shelf(account.id, object_type)
-                if count is None or object_type in SHARED_TYPES:
-                    store.share(account.id, object_type, shelf)
+                if account.id in counts and object_type in COPIED_TYPES:
+                    store.attach(account.id, object_type, Copies(shelf, counts[account.id]))
                 else:
-                    store.attach(account.id, object_type, Copies(shelf, count))
+                    store.share(account.id, object_type, shelf)
 
     @property
     def now(self) -> int:
