@@ -18,7 +18,9 @@ from connections.accounts import pause, resume, set_tier
 from connections.models import Account, AccountStatus, AuthKind, RequestKind, SyncOutcome
 from connections.requests import QuotaExceededError, request_sync
 from connections.rows import transaction
+from connections.sync_reports import unfinished_syncs
 from connections.timing import slot_start
+from orchestration.jobs import MAX_CHANGES_RUNTIME
 from tests.orchestration.virtual import (
     URL_VARIABLE,
     Service,
@@ -222,3 +224,27 @@ def test_a_tick_that_finds_the_former_running_skips_and_says_so(
     ]  # fmt: skip
     assert "still goes on: run" in (newest_last[1].skip_reason or "")
     assert [tick.status.value for tick in ticks["agency_tier"]] == ["SUCCESS"] * 5
+
+
+def test_a_run_that_hangs_is_stopped_and_its_accounts_are_synced_again(
+    service: Service, engine: Engine
+) -> None:
+    add_account(engine, "acct_scale", "scale")
+    service.minutes = {"scale": 60 * 24}
+    service.clock.now = START + timedelta(seconds=1)
+    service.look()
+    service.clock.now = START + MAX_CHANGES_RUNTIME - timedelta(minutes=1)
+    service.watch_runs()
+    assert [sync.run_id for sync in unfinished_syncs(engine)] == service.going_on
+
+    service.minutes = {}
+    service.clock.now = START + MAX_CHANGES_RUNTIME + timedelta(minutes=1)
+    service.watch_runs()
+    service.look()
+    assert unfinished_syncs(engine) == []
+    following = START + MAX_CHANGES_RUNTIME + HALF_HOUR + timedelta(seconds=1)
+    service.clock.now = following
+    service.look()
+    service.clock.now = following + timedelta(minutes=5)
+    service.look()
+    assert went_through(service, "acct_scale") == [following]
