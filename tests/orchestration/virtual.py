@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -178,10 +179,12 @@ class Service:
             if child == 0:
                 try:
                     self._schedule({schedule: {where: signal.SIGKILL}})
+                except BaseException:
+                    traceback.print_exc()
                 finally:
                     os._exit(0)
             _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), f"{schedule} was not being evaluated"
+        assert os.WIFSIGNALED(status), f"{schedule} did not come to {where} at {self.clock.now}"
         self.restart()
 
     def _schedule(self, crash: Mapping[str, Mapping[str, int]] | None) -> None:
