@@ -116,7 +116,10 @@ def main() -> int:
             environment = fresh_environment(home, **any_stripe.environment())
             port = int(any_stripe.url.rpartition(":")[2])
         with running_service(environment) as service:
-            print(f"service is up; all its processes: {service.resident_bytes() / 1e6:.0f} MB")
+            print(
+                f"service is up; all its processes: {service.resident_bytes() / 1e6:.0f} MB, "
+                f"{service.connections()} connections"
+            )
             print("".join(f"{name:>9}" for name in columns), flush=True)
             rows = []
             for seed in range(1, options.times + 1):
@@ -126,7 +129,8 @@ def main() -> int:
             print("".join(f"{median[name]:>9.1f}" for name in columns), " median")
             load = os.getloadavg()[0]
             print(
-                f"all processes: {service.resident_bytes() / 1e6:.0f} MB; load average {load:.1f}"
+                f"all processes: {service.resident_bytes() / 1e6:.0f} MB, "
+                f"{service.connections()} connections; load average {load:.1f}"
             )
     print(f"median of the whole: {median['whole']:.1f} s, aim {AIM_SECONDS} s")
     return 0 if median["whole"] <= AIM_SECONDS else 1
