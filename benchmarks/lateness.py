@@ -2,11 +2,11 @@
 
     python -m benchmarks.lateness [--copies 86] [--every 2]
 
-A service runs with one small account of each scheduled tier; then a large account (500,000 charges
-in its last 90 days with `--copies 86`) connects, under Stripe's live limits. So that ticks are seen
-within minutes, all cadences are shortened to `--every` minutes, in the table of tiers of the
-service's processes; nothing else is changed. Prints, for every tick while the import goes on: how
-many seconds after its time its run was created, began to read, and was published.
+A service runs with one account of each scheduled tier, of the demo's size; then a large one
+(500,000 charges in its last 90 days with `--copies 86`) connects, under Stripe's live limits. So
+that ticks are seen within minutes, all cadences are shortened to `--every` minutes, in the table of
+tiers of the service's processes; nothing else is changed. Prints, for every tick while the import
+goes on: how many seconds after its time its run was created, began to read, and was published.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,23 +79,40 @@ def add(engine: Engine, each: dict[str, Any], url: str, tier: str) -> str:
     return str(each["account"])
 
 
-def simulator(folder: Path, name: str, *options: str) -> tuple[subprocess.Popen[bytes], Any]:
-    """Start a simulator; its process and what it said when it was ready."""
-    ready = folder / f"{name}.json"
+@contextmanager
+def simulator(folder: Path, copies: int) -> Iterator[dict[str, Any]]:
+    """Run a simulator of four accounts, the first a large one; what it said when it was ready.
+
+    One server for all: a service syncs no account that was connected at another than its own.
+    """
+    ready = folder / "simulator.json"
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    command = [sys.executable, "-m", "stripe_simulator", "--port", "0", "--now", now]
-    process = subprocess.Popen(
-        [*command, "--ready-file", str(ready), *options], stdout=subprocess.DEVNULL
+    command = [sys.executable, "-m", "stripe_simulator", "--preset", "demo", "--limits", "live"]
+    command += ["--set", f"accounts={1 + len(TIERS)}", "--copies", str(copies)]
+    command += ["--copied-accounts", "1", "--now", now, "--ready-file", str(ready)]
+    command += ["--exit-with-parent"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until("the simulator", ready.exists, 600)
+            yield json.loads(ready.read_text())
+        finally:
+            process.terminate()
+
+
+def imported(engine: Engine, account_id: str, seconds: float) -> None:
+    """Wait until the account's numbers can be seen."""
+    query = text(
+        "select last_success_at, last_error from connections.accounts where account_id = :id"
     )
-    wait_until(f"the simulator {name}", ready.exists, 600)
-    return process, json.loads(ready.read_text())
 
+    def seen() -> bool:
+        with engine.connect() as connection:
+            row = connection.execute(query, {"id": account_id}).one()
+        if row.last_error:
+            raise SystemExit(f"{account_id} failed: {row.last_error}")
+        return row.last_success_at is not None
 
-def last_success(engine: Engine, account_id: str) -> Any:
-    """When the account's numbers could last be seen; None = not yet."""
-    query = text("select last_success_at from connections.accounts where account_id = :id")
-    with engine.connect() as connection:
-        return connection.scalar(query, {"id": account_id})
+    wait_until(account_id, seen, seconds, every=2)
 
 
 def shortened(folder: Path, every: int) -> dict[str, str]:
@@ -104,34 +123,24 @@ def shortened(folder: Path, every: int) -> dict[str, str]:
 
 def measure(copies: int, every: int) -> None:
     """Run the service until the import has ended; print the ticks."""
-    with temporary_home() as home:
-        small, said = simulator(home, "small", "--preset", "many-accounts", "--set", "accounts=3")
-        large, told = simulator(
-            home, "large", "--preset", "demo", "--copies", str(copies), "--limits", "live"
-        )
-        accounts = [*said["accounts"], *told["accounts"]]
-        keys = {f"KEY_OF_{each['account']}": str(each["api_key"]) for each in accounts}
+    with temporary_home() as home, simulator(home, copies) as said:
+        large, *others = said["accounts"]
         url = str(said["url"]).rstrip("/")
+        keys = {f"KEY_OF_{each['account']}": str(each["api_key"]) for each in said["accounts"]}
         keys |= shortened(home, every)
         environment = fresh_environment(home, STRIPE_API_BASE=url, STRIPE_CONNECT_BASE=url, **keys)
-        try:
-            with running_service(environment) as service:
-                engine = service.engine
-                others = [
-                    add(engine, each, url, tier)
-                    for each, tier in zip(said["accounts"], TIERS, strict=True)
-                ]
-                for account_id in others:
-                    wait_until(account_id, lambda a=account_id: last_success(engine, a), 900)
-                began = time.time()
-                big = add(engine, told["accounts"][0], str(told["url"]).rstrip("/"), "free")
-                wait_until("the import", lambda: last_success(engine, big), 7200, every=2)
-                imported = time.time() - began
-                print(f"{told['accounts'][0]['account']}: imported in {imported:.0f} s")
-                _print(engine, began, began + imported)
-        finally:
-            for process in (small, large):
-                process.terminate()
+        with running_service(environment) as service:
+            engine = service.engine
+            for each, tier in zip(others, TIERS, strict=True):
+                add(engine, each, url, tier)
+            for each in others:
+                imported(engine, each["account"], 900)
+            began = time.time()
+            add(engine, large, url, "free")
+            imported(engine, large["account"], 7200)
+            ended = time.time()
+            print(f"{large['account']}: imported in {ended - began:.0f} s")
+            _print(engine, began, ended)
 
 
 def _print(engine: Engine, began: float, ended: float) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from connections.postgres import open_database
@@ -50,6 +51,15 @@ class Service:
         family = [psutil.Process(self.process.pid)]
         family += family[0].children(recursive=True)
         return sum(each.memory_info().rss for each in family if each.is_running())
+
+    def connections(self) -> int:
+        """Connections to its database, the one that asks left out."""
+        query = (
+            "select count(*) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        with self.engine.connect() as connection:
+            return int(connection.execute(text(query)).scalar_one())
 
 
 def fresh_environment(home: Path, **more: str) -> dict[str, str]:
@@ -106,7 +116,8 @@ def running_service(environment: Mapping[str, str]) -> Iterator[Service]:
 
 @contextmanager
 def temporary_home() -> Iterator[Path]:
-    """A home that is deleted in the end, where Postgres may enter."""
+    """A home that is deleted in the end, where Postgres may enter; SIGTERM is an end as well."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     folder = Path(tempfile.mkdtemp(prefix="dashtray-bench-"))
     home = folder / "home"
     home.mkdir()

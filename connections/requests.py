@@ -116,6 +116,30 @@ def request_sync(
     return request
 
 
+def count_manual_sync(engine: Engine, account_id: str, *, now: datetime | None = None) -> None:
+    """Count a sync by hand that runs at once and not through the queue, such as a verification.
+
+    Where the tier has a quota it counts as a request does; without one nothing is noted.
+
+    Raises:
+        QuotaExceededError: the day's manual requests are used up.
+        UnknownAccountError: no such account.
+        AccountStateError: it is paused, revoked or disconnected.
+    """
+    instant = at(now)
+    with transaction(engine) as session:
+        account = account_row(session, account_id, lock=True)
+        require_connected(account)
+        if get_tier(account.tier).manual_quota_per_day is None:
+            return
+        request = _within_quota(session, account, now=instant)
+        if request.status is not RequestStatus.REFUSED:
+            request.status, request.finished_at = RequestStatus.DONE, instant
+        session.flush()
+    if request.status is RequestStatus.REFUSED:
+        raise _refusal(account, request, instant)
+
+
 def manual_syncs_left(
     engine: Engine, account_id: str, *, now: datetime | None = None
 ) -> int | None:

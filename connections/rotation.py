@@ -1,15 +1,18 @@
 """Rotating the encryption key: every stored credential is encrypted anew, while all goes on.
 
 A batch is a transaction, so a rotation killed anywhere leaves each credential readable under one
-key of the ring, and the next run goes on with the rest. Which keys there are is in `keys`.
+key of the ring, and the next run goes on with the rest. Also the end of keys: unused ones are
+removed, the loss of one is accepted. Which keys there are is in `keys`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.engine import Engine
 
+from connections.accounts import mark_revoked
 from connections.credentials import open_row, seal_row
 from connections.keys import (
     VaultKeyError,
@@ -18,9 +21,10 @@ from connections.keys import (
     keep_keys,
     keys_are_ours,
 )
-from connections.models import Credential
-from connections.rows import transaction
+from connections.models import Credential, CredentialPurpose
+from connections.rows import at, transaction
 from connections.settings import Settings
+from connections.sync_endings import locked_accounts
 from connections.vault import Vault, open_vault
 
 BATCH = 100
@@ -39,6 +43,21 @@ class KeyUse:
     key_id: str
     role: str
     credentials: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What the loss of a key took.
+
+    Attributes:
+        credentials: how many could not be opened any more.
+        accounts: those that must be connected again, by id.
+        hash_key: whether the key behind hashed personal data was among them.
+    """
+
+    credentials: int
+    accounts: tuple[str, ...]
+    hash_key: bool
 
 
 def list_keys(engine: Engine, settings: Settings) -> list[KeyUse]:
@@ -122,6 +141,53 @@ def forget_keys(engine: Engine, settings: Settings) -> list[str]:
     if unused:
         keep_keys(settings.default_key_file, {use.key_id for use in uses} - set(unused))
     return unused
+
+
+def accept_loss(
+    engine: Engine, settings: Settings, key_id: str, *, now: datetime | None = None
+) -> Loss:
+    """Delete the credentials that only a lost key opens, so that all else works again.
+
+    An account whose refresh token is among them must be connected again by its owner, and is
+    treated as one that was withdrawn: its data stay. One that lost its access token alone gets
+    another at its next call. All or nothing, in one transaction.
+
+    Raises:
+        VaultKeyError: the key is configured, or nothing is encrypted under it.
+    """
+    configured = {key.key_id for key in configured_keys(settings) or []}
+    if key_id in configured:
+        raise VaultKeyError(
+            f"The key {key_id} is configured, so it is not lost. Nothing was changed."
+        )
+    instant = at(now)
+    of_key = select(Credential).where(Credential.key_id == key_id)
+    with transaction(engine) as session:
+        found = session.scalars(of_key).all()
+        # Accounts first, as everywhere, so that two transactions cannot wait for each other.
+        accounts = locked_accounts(
+            session, [row.account_id for row in found if row.account_id is not None]
+        )
+        lost = session.scalars(of_key.with_for_update()).all()
+        if not lost:
+            raise VaultKeyError(
+                f"Nothing is encrypted under the key {key_id!r}. `dashtray keys list` shows which "
+                "keys are missing. Nothing was changed."
+            )
+        count = len(lost)
+        reconnect = sorted(
+            row.account_id
+            for row in lost
+            if row.purpose is CredentialPurpose.REFRESH_TOKEN and row.account_id in accounts
+        )
+        hash_key = any(row.purpose is CredentialPurpose.PII_KEY for row in lost)
+        for row in lost:
+            session.delete(row)
+        session.flush()
+        for account_id in reconnect:
+            reason = f"The encryption key of its token was lost ({key_id}). Connect it again."
+            mark_revoked(session, accounts[account_id], reason, now=instant)
+    return Loss(count, tuple(reconnect), hash_key)
 
 
 def _uses(engine: Engine) -> dict[str, int]:

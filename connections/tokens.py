@@ -64,6 +64,15 @@ class AccessProvider:
         """
         with transaction(self._engine) as session:
             account = account_row(session, account_id)
+        return self.of(account)
+
+    def of(self, account: Account) -> "AccountAccess":
+        """The access of an account that has just been read.
+
+        Raises:
+            AccountStateError: as `for_account`.
+        """
+        account_id = account.account_id
         if account.status in {AccountStatus.REVOKED, AccountStatus.DISCONNECTED}:
             raise AccountStateError(
                 f"The account {account_id} is {account.status}. Connect it again."

@@ -162,8 +162,8 @@ def open_vault(settings: Settings, engine: Engine) -> Vault:
         raise VaultKeyError(
             f"Credentials are stored, but their key is missing: {settings.default_key_file} is not "
             "there. Restore it, or configure DASHTRAY_ENCRYPTION_KEY, "
-            "DASHTRAY_ENCRYPTION_KEY_FILE or DASHTRAY_ENCRYPTION_KEY_COMMAND. "
-            "Nothing was changed."
+            "DASHTRAY_ENCRYPTION_KEY_FILE or DASHTRAY_ENCRYPTION_KEY_COMMAND. If it is lost for "
+            "good: dashtray keys list, then keys forget --lost KEY_ID. Nothing was changed."
         )
     if keys is None:
         keys = read_key_file(make_key_file(settings.default_key_file))
@@ -172,6 +172,7 @@ def open_vault(settings: Settings, engine: Engine) -> Vault:
         raise VaultKeyError(
             f"Credentials are stored under the key {', '.join(sorted(missing))}, but the "
             f"configured keys are {', '.join(key.key_id for key in keys)}. Add the former "
-            "key to the ring (after the new one). Nothing was changed."
+            "key to the ring (after the new one). If it is lost for good: dashtray keys forget "
+            "--lost KEY_ID. Nothing was changed."
         )
     return Vault(keys, reload=lambda: configured_keys(settings))

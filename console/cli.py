@@ -1,7 +1,8 @@
 """The `dashtray` command: what it is called, what it takes, what it prints.
 
 Each command parses its arguments, calls one function of another module, and shows the
-result. Errors meant for people are printed in one line, and the exit code is 1.
+result; those of two words are in `cli_groups`. Errors meant for people are printed in one
+line, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Annotated
 import typer
 
 from connections.errors import DashtrayError
-from console import user_cli
+from console.cli_groups import GROUPS
+from console.cli_options import AccountArgument, FormatOption
 from console.marts import Grain
 from console.output import Format, err, out, show_rows
 
@@ -24,22 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-keys = typer.Typer(
-    help="The keys that encrypt stored credentials.", no_args_is_help=True, add_completion=False
-)
-app.add_typer(keys, name="keys")
-
-alerts_app = typer.Typer(help="What is wrong, and who is told.", no_args_is_help=True)
-app.add_typer(alerts_app, name="alerts")
-
-pii = typer.Typer(
-    help="What becomes of personal data (DASHTRAY_PII).", no_args_is_help=True, add_completion=False
-)
-app.add_typer(pii, name="pii")
-app.add_typer(user_cli.app, name="users")
-
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
-AccountArgument = Annotated[str, typer.Argument(help="Account id, acct_…", metavar="ACCT")]
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name, no_args_is_help=True)
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 
 ACCOUNT_COLUMNS = (
@@ -152,36 +140,6 @@ def tier(account: AccountArgument, name: Annotated[str, typer.Argument(metavar="
     out.print(f"{account} is on tier {name} from the next tick on.")
 
 
-@keys.command("list")
-def keys_list(form: FormatOption = Format.table) -> None:
-    """List the keys of the ring by their ids; never shows a key."""
-    from console import key_commands
-
-    rows = key_commands.list_all()
-    show_rows(rows, ("key_id", "role", "credentials"), form, empty="No key is there yet.")
-    if any(row["role"] == "missing" for row in rows):
-        raise typer.Exit(1)
-
-
-@keys.command("rotate")
-def keys_rotate() -> None:
-    """Encrypt every credential under a new key, while the service runs."""
-    from console import key_commands
-
-    key_id, count = key_commands.rotate()
-    out.print(f"{count} credentials were encrypted anew; the key {key_id} encrypts from now on.")
-    out.print("Restart the service, then: dashtray keys forget")
-
-
-@keys.command("forget")
-def keys_forget() -> None:
-    """Remove keys that encrypt nothing any more from the key file under the home."""
-    from console import key_commands
-
-    removed = key_commands.forget()
-    out.print(f"Removed: {', '.join(removed)}" if removed else "There is no unused key.")
-
-
 @app.command()
 def history(
     account: AccountArgument, days: Annotated[str, typer.Argument(metavar="N|all")]
@@ -190,28 +148,6 @@ def history(
     from console import account_commands
 
     out.print(account_commands.set_history(account, days))
-
-
-@pii.command("show")
-def pii_show(form: FormatOption = Format.table) -> None:
-    """Show for each class of personal data whether it is kept, hashed or dropped."""
-    from console import pii_commands
-
-    show_rows(pii_commands.show(), ("class", "mode"), form)
-
-
-@pii.command("apply")
-def pii_apply() -> None:
-    """Apply the policy to what is stored already, and build the marts anew."""
-    from console import pii_commands
-
-    rows, gone = pii_commands.apply()
-    out.print(f"{rows:,} stored objects were changed; the marts are built and published anew.")
-    if gone:
-        out.print(
-            f"Of these only a new import brings back what is gone: {', '.join(gone)}. "
-            "Disconnect the account with --purge and connect it again."
-        )
 
 
 @app.command()
@@ -271,35 +207,6 @@ def metrics(
     metric_commands.show(account, _day(from_), _day(to), grain, form)
 
 
-rates_app = typer.Typer(help="Exchange rates for a reporting currency.", no_args_is_help=True)
-app.add_typer(rates_app, name="rates")
-
-
-@rates_app.command("import")
-def import_rates(
-    file: Annotated[
-        Path, typer.Argument(help="CSV with date,from_currency,to_currency,rate.", metavar="FILE")
-    ],
-) -> None:
-    """Check a file of dated rates and keep them; the same day and pair is replaced."""
-    from connections.settings import Settings
-    from console import exchange_rates
-
-    done = exchange_rates.import_file(Settings.from_environment(), file)
-    out.print(f"{done.added} rates added, {done.replaced} replaced in {done.path}")
-    out.print("The next sync converts with them, if DASHTRAY_REPORTING_CURRENCY is set.")
-
-
-@rates_app.command("list")
-def list_rates(form: FormatOption = Format.table) -> None:
-    """Show which pairs of currencies have rates, and from when to when."""
-    from connections.settings import Settings
-    from console import exchange_rates
-
-    rows = exchange_rates.summary(Settings.from_environment())
-    show_rows(rows, exchange_rates.SUMMARY, form, empty="There are no rates yet.")
-
-
 @app.command()
 def doctor(form: FormatOption = Format.table) -> None:
     """Check the installation: settings, Postgres, key, warehouse, Stripe, disk."""
@@ -309,24 +216,6 @@ def doctor(form: FormatOption = Format.table) -> None:
     show_rows(findings, ("check", "state", "detail"), form)
     if any(finding["state"] == "fail" for finding in findings):
         raise typer.Exit(1)
-
-
-@alerts_app.command("list")
-def alerts_list(form: FormatOption = Format.table) -> None:
-    """List what is wrong now, as the service saw it last."""
-    from console import alert_commands
-
-    rows = alert_commands.list_open()
-    show_rows(rows, ("began_at", "told_at", "topic", "detail"), form, empty="Nothing is wrong.")
-
-
-@alerts_app.command("test")
-def alerts_test() -> None:
-    """Send a message to DASHTRAY_ALERT_URL, to see that it arrives."""
-    from console import alert_commands
-
-    alert_commands.send_test()
-    out.print("Sent. If nothing arrives, look at the receiving service.")
 
 
 @app.command()

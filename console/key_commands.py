@@ -36,3 +36,24 @@ def forget() -> list[str]:
     settings = Settings.from_environment()
     with open_database(settings) as engine:
         return rotation.forget_keys(engine, settings)
+
+
+def accept_loss(key_id: str) -> list[str]:
+    """Delete what only a lost key opens; return what that means, in sentences."""
+    settings = Settings.from_environment()
+    with open_database(settings) as engine:
+        loss = rotation.accept_loss(engine, settings, key_id)
+    said = [f"{loss.credentials} credentials that only the key {key_id} opened are deleted."]
+    if loss.accounts:
+        said.append(
+            f"To be connected again, with their data kept: {', '.join(loss.accounts)}. "
+            "Each by its owner: dashtray connect --oauth --account ACCT"
+        )
+    else:
+        said.append("No account has to be connected again.")
+    if loss.hash_key:
+        said.append(
+            "The key behind hashed personal data was among them. A fresh one is made at the next "
+            "sync: what is hashed from then on does not match the hashes that are stored."
+        )
+    return said

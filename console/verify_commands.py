@@ -12,6 +12,7 @@ from connections.accounts import connected_accounts, get_account
 from connections.errors import DashtrayError
 from connections.models import SyncOutcome
 from connections.postgres import open_database, open_postgres
+from connections.requests import count_manual_sync
 from connections.settings import Settings
 from connections.sync_reports import syncs_of_run
 from connections.verifications import AccountVerification, verifications_of_run
@@ -55,20 +56,25 @@ class VerifyReport:
 def verify(account_ids: Sequence[str], repair: bool) -> VerifyReport:
     """Compare accounts with Stripe's lists, in this process.
 
+    Where an account's tier limits the syncs by hand, this is one of them.
+
     Args:
         account_ids: These accounts; every connected and imported one, if there are none.
         repair: Land what differs, build and publish.
 
     Raises:
-        DashtrayError: An account does not exist, or could not be read or compared.
+        DashtrayError: An account does not exist, has used up its syncs by hand, or could not be
+            read or compared.
     """
     settings = Settings.from_environment()
     with open_postgres(settings) as database_url, open_database(settings) as engine:
-        chosen = _chosen(engine, account_ids)
+        chosen, refusals = _counted(engine, _chosen(engine, account_ids))
+        if not chosen:
+            raise NothingVerified(" ".join(refusals))
         with live_run(f"Verifying {len(chosen)} account(s)") as watch:
             result = verify_here(settings, database_url, chosen, repair=repair, watch=watch)
         found = verifications_of_run(engine, result.run_id)
-        failures = _failures(engine, result.run_id, chosen, found, result.error)
+        failures = refusals + _failures(engine, result.run_id, chosen, found, result.error)
     report = _report([found[each] for each in chosen if each in found])
     if failures or not result.success:
         named = " ".join(failures) or f"The run {result.run_id} failed: {result.error}"
@@ -92,6 +98,19 @@ def _chosen(engine: Engine, account_ids: Sequence[str]) -> list[str]:
     if not accounts:
         raise NothingVerified("No account has been imported yet. See: dashtray sync --all --here")
     return [account.account_id for account in accounts]
+
+
+def _counted(engine: Engine, account_ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that may be synced by hand once more today, and why the others may not."""
+    counted, refusals = [], []
+    for account_id in account_ids:
+        try:
+            count_manual_sync(engine, account_id)
+        except DashtrayError as error:
+            refusals.append(str(error))
+        else:
+            counted.append(account_id)
+    return counted, refusals
 
 
 def _failures(

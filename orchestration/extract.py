@@ -26,6 +26,7 @@ from connections.errors import DashtrayError
 from connections.history import STRIPE_BEGAN, first_history_day, missing_history
 from connections.models import DEFAULT_HISTORY_DAYS, Account, RequestKind, SyncOutcome
 from connections.settings import Settings
+from connections.sync_reports import accounts_by_id
 from connections.syncs import (
     Reading,
     begin_sync,
@@ -193,7 +194,7 @@ def _tasks(
     begun = begin_sync(
         engine,
         context.run_id,
-        [account.account_id for account in _wanted(engine, config.accounts)],
+        _wanted(engine, config.accounts),
         config.kind,
         claim_id=config.claim_id,
     )
@@ -224,7 +225,7 @@ def _tasks(
     failures: dict[str, str] = {}
     for account in begun.accounts:
         try:
-            credential = _Credential(access.for_account(account.account_id))
+            credential = _Credential(access.of(account))
         except DashtrayError as error:
             failures[account.account_id] = str(error)
             record_outcome(
@@ -277,10 +278,13 @@ def _said_to_the_extractor() -> Iterator[None]:
         raise AccountRevoked(str(error)) from None
 
 
-def _wanted(engine: Engine, account_ids: list[str]) -> list[Account]:
-    if account_ids:
-        return [get_account(engine, account_id) for account_id in account_ids]
-    return connected_accounts(engine)
+def _wanted(engine: Engine, account_ids: list[str]) -> list[str]:
+    if not account_ids:
+        return [account.account_id for account in connected_accounts(engine)]
+    # One query for all of a tick; the first that is not there says so.
+    for unknown in sorted(set(account_ids) - accounts_by_id(engine, account_ids).keys()):
+        get_account(engine, unknown)
+    return account_ids
 
 
 def _history_to_read(account: Account, cursor: "Cursor | None") -> tuple[date, date] | None:

@@ -63,11 +63,11 @@ def failing(watch: Watch) -> dict[str, str]:
 
 
 def revoked(watch: Watch) -> dict[str, str]:
-    """Return the accounts whose owner, or Stripe, has withdrawn the access."""
+    """Return the accounts whose access is gone: withdrawn, or unreadable without a lost key."""
     return {
         account.account_id: (
-            f"{account.account_id} ({account.tier}) was disconnected at Stripe and is not synced "
-            "any more; its owner can connect it again."
+            f"{account.account_id} ({account.tier}) is not synced any more until its owner "
+            f"connects it again: {account.last_error or 'the access was withdrawn'}"
         )
         for account in list_accounts(watch.engine)
         if account.status is AccountStatus.REVOKED

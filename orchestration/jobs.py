@@ -7,6 +7,7 @@ differ in the accounts, the kind and the days they ask for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from dagster import AssetSelection, define_asset_job, in_process_executor
@@ -24,6 +25,11 @@ BULK_KINDS = {RequestKind.FIRST_IMPORT, RequestKind.REIMPORT, RequestKind.VERIFY
 #: window is told apart here, so that it leaves slots to the others (`dagster.yaml`).
 CLAIM_TAG = "dashtray/claim"
 BULK_TAG = "dashtray/bulk"
+
+#: A run of changes only that takes longer hangs, and its tier waits for it: it is stopped. It is
+#: long enough to build all models anew after an upgrade. Others have the time of `dagster.yaml`.
+MAX_CHANGES_RUNTIME = timedelta(hours=3)
+_MAX_RUNTIME_TAG = "dagster/max_runtime"
 
 #: Dagster's names for "this run covers these partitions".
 _RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -83,5 +89,9 @@ def sync_run_tags(
         # Dagster's queue starts larger numbers earlier.
         "dagster/priority": str(-priority),
         "dashtray/kind": kind.value,
-        **({BULK_TAG: "true"} if kind in BULK_KINDS else {}),
+        **(
+            {BULK_TAG: "true"}
+            if kind in BULK_KINDS
+            else {_MAX_RUNTIME_TAG: f"{MAX_CHANGES_RUNTIME.total_seconds():.0f}"}
+        ),
     }

@@ -18,6 +18,7 @@ from dagster import (
     schedule,
 )
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import RUN_KEY_TAG
 
 from connections.due import due_accounts
 from connections.models import RequestKind
@@ -65,19 +66,20 @@ def _schedule_of(tier: Tier) -> ScheduleDefinition:
         description=f"Syncs the accounts of the {tier.name} tier, every {tier.cadence}.",
     )
     def tick(context: ScheduleEvaluationContext, accounts: Accounts) -> RunRequest | SkipReason:
-        if former := _unfinished_tick(context.instance, tier.name):
+        # By the tick's own time: one that comes late counts for the slot it was meant for.
+        slot = context.scheduled_execution_time
+        run_key = f"{tier.name}-{slot.astimezone(UTC):%Y%m%dT%H%M}"
+        if former := _unfinished_tick(context.instance, tier.name, but=run_key):
             return SkipReason(
                 f"The former tick of the {tier.name} tier still goes on: run {former.run_id}, "
                 f"{former.status.value}. What it leaves undone is due at the next tick."
             )
-        # By the tick's own time: one that comes late counts for the slot it was meant for.
-        slot = context.scheduled_execution_time
         with accounts.engine() as engine:
             due = due_accounts(engine, tier.name, now=slot)
         if not due:
             return SkipReason(f"No account of the {tier.name} tier is due.")
         return RunRequest(
-            run_key=f"{tier.name}-{slot.astimezone(UTC):%Y%m%dT%H%M}",
+            run_key=run_key,
             run_config=sync_run_config([account.account_id for account in due], RequestKind.TICK),
             tags={**sync_run_tags(RequestKind.TICK, tier.priority), TIER_TAG: tier.name},
         )
@@ -85,8 +87,15 @@ def _schedule_of(tier: Tier) -> ScheduleDefinition:
     return tick
 
 
-def _unfinished_tick(instance: DagsterInstance, tier: str) -> DagsterRun | None:
-    runs = instance.get_runs(
-        RunsFilter(tags={TIER_TAG: tier}, statuses=NOT_FINISHED_STATUSES), limit=1
-    )
-    return runs[0] if runs else None
+def _unfinished_tick(instance: DagsterInstance, tier: str, *, but: str) -> DagsterRun | None:
+    """The tier's run that still goes on, if there is one.
+
+    Args:
+        instance: Dagster's.
+        tier: The tier's name.
+        but: The run key of the tick that asks. If the daemon died between creating its run and
+            starting it, the tick is evaluated again, and Dagster starts the run that is there; to
+            take it for a former one would leave it waiting.
+    """
+    runs = instance.get_runs(RunsFilter(tags={TIER_TAG: tier}, statuses=NOT_FINISHED_STATUSES))
+    return next((run for run in runs if run.tags.get(RUN_KEY_TAG) != but), None)

@@ -67,7 +67,7 @@ def sweeps_of(
 
 def record_findings(engine: Engine, run_id: str, outcome: AccountOutcome) -> None:
     """Keep what the sweep of one account found, if there was one."""
-    if outcome.started_at is None:
+    if outcome.started_at is None or not outcome.findings:
         return
     record_verification(
         engine,

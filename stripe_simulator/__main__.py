@@ -68,12 +68,16 @@ def moment(text: str, option: str) -> int:
     return int(parsed.timestamp())
 
 
-async def run(simulator: Simulator, host: str, port: int, ready_file: Path | None) -> None:
-    """Listen, tell that we do, and serve until a signal comes."""
+async def run(
+    simulator: Simulator, host: str, port: int, ready_file: Path | None, with_parent: bool
+) -> None:
+    """Listen, tell that we do, and serve until a signal comes or standard input ends."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end, sys.stdin.fileno(), stop)
     listener = loopback_socket(host, port)
     bound_host, bound_port = listener.getsockname()[:2]
     url = (
@@ -89,6 +93,13 @@ async def run(simulator: Simulator, host: str, port: int, ready_file: Path | Non
     await sending
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
+
+
+def _stop_at_end(descriptor: int, stop: asyncio.Event) -> None:
+    """Stop once nobody can write to the pipe any more: whoever started this is gone."""
+    if not os.read(descriptor, 4096):
+        asyncio.get_running_loop().remove_reader(descriptor)
+        stop.set()
 
 
 def announce(ready: dict[str, Any], ready_file: Path | None) -> None:
@@ -169,6 +180,10 @@ def main(
     copies: Annotated[
         int, World.option(min=1, help="How often each customer exists; large is demo 52 times.")
     ] = 1,
+    copied_accounts: Annotated[
+        int | None,
+        World.option(min=0, help="So many accounts have copies, the others none. None: all."),
+    ] = None,
     truth_file: Annotated[
         Path | None,
         World.option(help="Write the true numbers of every day here (JSON lines) at the start."),
@@ -181,6 +196,14 @@ def main(
         Path | None,
         Server.option(help="Written once it answers: JSON with url, keys, accounts; mode 0600."),
     ] = None,
+    exit_with_parent: Annotated[
+        bool,
+        Server.option(
+            "--exit-with-parent",
+            help="Also stop when standard input ends: a pipe that the parent holds, however the "
+            "parent ends.",
+        ),
+    ] = False,
     redirect_uri: Annotated[
         list[str] | None,
         Server.option(help="A registered OAuth redirect URI. None: any loopback address."),
@@ -224,7 +247,9 @@ def main(
         raise typer.BadParameter(f"--app-permission {unknown[0]}: there is {known}")
     store = ObjectStore()
     try:
-        world, truth = build(preset, seed, begin, present, store, copies, **rates(settings or []))
+        world, truth = build(
+            preset, seed, begin, present, store, copies, copied_accounts, **rates(settings or [])
+        )
         options = Options(
             seed=str(seed),
             redirect_uris=redirect_uri or [],
@@ -244,7 +269,7 @@ def main(
     gc.freeze()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(run(simulator, host, port, ready_file))
+            runner.run(run(simulator, host, port, ready_file, exit_with_parent))
     except (OSError, ValueError) as error:
         typer.echo(f"cannot listen on {host}:{port}: {error}", err=True)
         raise typer.Exit(1) from error

@@ -24,6 +24,7 @@ def build(
     now: int,
     store: ObjectStore,
     copies: int = 1,
+    copied_accounts: int | None = None,
     **rates: Any,
 ) -> tuple[Any, Truth]:
     """Build a world and find its ledger.
@@ -35,6 +36,7 @@ def build(
         now: Unix seconds of the virtual present.
         store: Gets every object.
         copies: How often each customer exists.
+        copied_accounts: So many accounts, from the first, have copies; None means all.
         **rates: Rates that differ from the preset's.
 
     Returns:
@@ -57,4 +59,6 @@ def build(
         return build_world(base, seed, start, now, store, **rates), truth
     originals = ObjectStore()
     world = build_world(base, seed, start, now, originals, **rates)
-    return CopiedWorld(world, originals, store, count), copied_truth(truth)
+    chosen = world.accounts[:copied_accounts]
+    counts = dict.fromkeys((account.id for account in chosen), count)
+    return CopiedWorld(world, originals, store, counts), copied_truth(truth)

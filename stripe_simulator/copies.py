@@ -7,7 +7,7 @@ The copies are never kept; each is made from its original's bytes when somebody 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -154,31 +154,36 @@ class Copies:
 
 
 class CopiedWorld:
-    """A world of which every account shows its customers several times."""
+    """A world of which some accounts show their customers several times."""
 
-    def __init__(self, world: Any, originals: ObjectStore, store: ObjectStore, count: int) -> None:
+    def __init__(
+        self, world: Any, originals: ObjectStore, store: ObjectStore, counts: Mapping[str, int]
+    ) -> None:
         """Attach the copies.
 
         Args:
             world: The world that was built into `originals`.
             originals: Where it goes on writing.
             store: What is to be served.
-            count: How many copies there shall be.
+            counts: How many copies there shall be, by account; an account without is shown as
+                it is.
 
         Raises:
             ValueError: If there cannot be so many.
         """
-        if not 1 <= count <= MOST_COPIES:
-            raise ValueError(f"There can be 1 to {MOST_COPIES} copies, not {count}.")
+        for count in counts.values():
+            if not 1 <= count <= MOST_COPIES:
+                raise ValueError(f"There can be 1 to {MOST_COPIES} copies, not {count}.")
         self.original = world
-        self.count = count
+        self.counts = counts
         self.accounts = world.accounts
         for account in world.accounts:
-            for object_type in SHARED_TYPES:
-                store.share(account.id, object_type, originals.shelf(account.id, object_type))
-            for object_type in COPIED_TYPES:
+            for object_type in SHARED_TYPES + COPIED_TYPES:
                 shelf = originals.shelf(account.id, object_type)
-                store.attach(account.id, object_type, Copies(shelf, count))
+                if account.id in counts and object_type in COPIED_TYPES:
+                    store.attach(account.id, object_type, Copies(shelf, counts[account.id]))
+                else:
+                    store.share(account.id, object_type, shelf)
 
     @property
     def now(self) -> int:
@@ -196,10 +201,11 @@ def copied_truth(truth: Truth) -> Truth:
 
     def asked(world: Any, account_id: str, first: date, last: date, **known: Any) -> dict[Any, Any]:
         days = truth(world.original, account_id, first, last, **known)
+        count = world.counts.get(account_id, 1)
         return {
             day: {
                 currency: {
-                    name: value if name in RATIOS or value is None else value * world.count
+                    name: value if name in RATIOS or value is None else value * count
                     for name, value in metrics.items()
                 }
                 for currency, metrics in currencies.items()

@@ -86,14 +86,17 @@ class Simulator:
 
 
 @contextmanager
-def running(preset: str, start: datetime, now: datetime, seed: int = 1) -> Iterator[Simulator]:
-    """Run a simulator on a free loopback port while the block lasts.
+def running(
+    preset: str, start: datetime, now: datetime, seed: int = 1, port: int = 0
+) -> Iterator[Simulator]:
+    """Run a simulator on a loopback port while the block lasts, and this process.
 
     Args:
         preset: The simulated world.
         start: Where its time begins, UTC.
         now: Its present, UTC; its clock stands still there.
         seed: The world is a function of preset, seed and start.
+        port: Where it listens; 0 takes a free one.
 
     Raises:
         SimulatorFailed: It did not become ready.
@@ -102,15 +105,19 @@ def running(preset: str, start: datetime, now: datetime, seed: int = 1) -> Itera
         ready_file = Path(folder) / "ready.json"
         command = [sys.executable, "-m", "stripe_simulator", "--preset", preset]
         command += ["--seed", str(seed), "--start", _iso(start), "--now", _iso(now)]
-        command += ["--port", "0", "--ready-file", str(ready_file)]
-        with (Path(folder) / "log").open("w+") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+        command += ["--port", str(port), "--ready-file", str(ready_file), "--exit-with-parent"]
+        with (
+            (Path(folder) / "log").open("w+") as log,
+            # Nothing is ever written to its input: that it ends tells of this process's end.
+            subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log
+            ) as process,
+        ):
             try:
                 ready = _wait_until_ready(process, ready_file, Path(folder) / "log")
                 yield Simulator(url=str(ready["url"]).rstrip("/"), ready=ready)
             finally:
                 process.terminate()
-                process.wait()
 
 
 def _wait_until_ready(

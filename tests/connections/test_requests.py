@@ -23,6 +23,7 @@ from connections.requests import (
     CLAIM_LEASE,
     QuotaExceededError,
     claim_requests,
+    count_manual_sync,
     manual_syncs_left,
     recent_requests,
     release_claim,
@@ -55,6 +56,34 @@ def test_fifty_at_once_on_the_free_tier_are_three(engine: Engine, add_account: A
             select(SyncRequest.status, func.count()).group_by(SyncRequest.status)
         ).all()
     assert dict(counted) == {RequestStatus.QUEUED: 3, RequestStatus.REFUSED: 47}
+
+
+def test_a_sync_outside_the_queue_counts_as_a_request(
+    engine: Engine, add_account: AddAccount
+) -> None:
+    add_account()
+    add_account("acct_pro", tier="pro")
+    assert ask(engine)
+    count_manual_sync(engine, "acct_A1", now=NOW)
+    assert manual_syncs_left(engine, "acct_A1", now=NOW) == 1
+    # It runs already: what waits is the one request, and it is handed out alone.
+    assert [claim.account_ids for claim in claim_requests(engine, now=NOW)] == [("acct_A1",)]
+    count_manual_sync(engine, "acct_A1", now=NOW)
+    with pytest.raises(QuotaExceededError, match="has used its 3 manual syncs"):
+        count_manual_sync(engine, "acct_A1", now=NOW)
+    assert not ask(engine)
+    for _ in range(5):
+        count_manual_sync(engine, "acct_pro", now=NOW)
+    assert recent_requests(engine, "acct_pro") == []
+    with transaction(engine) as session:
+        counted = session.execute(
+            select(SyncRequest.status, func.count()).group_by(SyncRequest.status)
+        ).all()
+    assert dict(counted) == {
+        RequestStatus.CLAIMED: 1,
+        RequestStatus.DONE: 2,
+        RequestStatus.REFUSED: 2,
+    }
 
 
 def test_the_refusal_says_when_the_next_is_possible(

@@ -14,11 +14,12 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 
+from connections.accounts import list_accounts
 from connections.credentials import read_token, store_token
 from connections.keys import VaultKeyError, add_fresh_key, make_key_file
-from connections.models import CredentialPurpose
+from connections.models import AccountStatus, CredentialPurpose
 from connections.postgres import make_engine
-from connections.rotation import forget_keys, list_keys, rotate
+from connections.rotation import accept_loss, forget_keys, list_keys, rotate
 from connections.rows import transaction
 from connections.secret import Secret
 from connections.settings import Settings
@@ -184,6 +185,64 @@ def test_a_missing_key_is_listed_and_stops_everything(
         rotate(engine, settings)
     settings.default_key_file.write_bytes(kept)
     assert stored() == expected()
+
+
+def test_the_loss_of_a_key_is_accepted_for_what_only_that_key_opens(
+    settings: Settings, engine: Engine, stored: Callable[[], dict[str, str]]
+) -> None:
+    (old,) = list_keys(engine, settings)
+    kept = settings.default_key_file.read_bytes()
+    settings.default_key_file.unlink()
+    make_key_file(settings.default_key_file)
+    # Under the new key: all of acct_0, and of acct_1 what it cannot do without.
+    both = replace(
+        settings,
+        encryption_key=Secret(
+            f"{settings.default_key_file.read_text().strip()},{kept.decode().strip()}"
+        ),
+    )
+    vault = open_vault(both, engine)
+    with transaction(engine) as session:
+        for name, purpose in (("acct_0", ACCESS), ("acct_0", REFRESH), ("acct_1", REFRESH)):
+            store_token(session, vault, name, purpose, Secret(f"{purpose} of {name}"), now=NOW)
+
+    # A key that is configured, or that nothing needs, is not lost.
+    for key_id in (old.key_id, vault.key_ids[0], "0123456789abcdef"):
+        ring = both if key_id == old.key_id else settings
+        with pytest.raises(VaultKeyError, match="Nothing was changed"):
+            accept_loss(engine, ring, key_id)
+    with pytest.raises(VaultKeyError, match="keys forget --lost KEY_ID"):
+        open_vault(settings, engine)
+
+    loss = accept_loss(engine, settings, old.key_id, now=NOW)
+
+    assert (loss.credentials, loss.hash_key) == (2 * ACCOUNTS + 1 - 3, True)
+    assert loss.accounts == tuple(sorted(f"acct_{number}" for number in range(2, ACCOUNTS)))
+    assert stored() == {
+        "access_token of acct_0": "access_token of acct_0",
+        "refresh_token of acct_0": "refresh_token of acct_0",
+        "refresh_token of acct_1": "refresh_token of acct_1",
+    }
+    accounts = {account.account_id: account for account in list_accounts(engine)}
+    assert len(accounts) == ACCOUNTS
+    going_on = {name for name, each in accounts.items() if each.status is AccountStatus.CONNECTED}
+    assert going_on == {"acct_0", "acct_1"}
+    assert "was lost" in (accounts["acct_2"].last_error or "")
+    assert accounts["acct_2"].first_import_finished_at is not None
+    assert [use.credentials for use in list_keys(engine, settings)] == [3]
+
+
+def test_with_no_key_left_at_all_the_loss_can_be_accepted_too(
+    settings: Settings, engine: Engine, stored: Callable[[], dict[str, str]]
+) -> None:
+    settings.default_key_file.unlink()
+    (missing,) = list_keys(engine, settings)
+    with pytest.raises(VaultKeyError, match="keys forget --lost KEY_ID"):
+        open_vault(settings, engine)
+    assert not settings.default_key_file.exists()
+    assert accept_loss(engine, settings, missing.key_id).credentials == 2 * ACCOUNTS + 1
+    assert stored() == {}
+    assert settings.default_key_file.exists()
 
 
 def test_a_damaged_credential_stops_it_and_is_kept(

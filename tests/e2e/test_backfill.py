@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from connections.accounts import list_accounts
+from connections.accounts import list_accounts, set_tier
 from connections.models import RequestKind, SyncOutcome
 from connections.postgres import open_database
 from connections.sync_reports import sync_history, unfinished_syncs
@@ -85,6 +85,8 @@ def test_days_are_imported_again_from_the_ui_and_a_killed_run_frees_its_accounts
     today = datetime.now(UTC)
     with open_database(connected.settings) as engine:
         (account,) = list_accounts(engine)
+        # Without a schedule: a tick of the real clock would come in between.
+        set_tier(engine, account.account_id, "free")
 
         def last() -> Any:
             history = sync_history(engine, account.account_id)

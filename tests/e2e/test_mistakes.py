@@ -23,6 +23,7 @@ MISTAKES: list[tuple[list[str], dict[str, str], list[str]]] = [
     (["sync", "--tier", "gold"], {}, ["gold", "free, pro"]),
     (["sync"], {}, ["--tier", "--all"]),
     (["disconnect", "acct_nobody"], {}, ["acct_nobody"]),
+    (["keys", "forget", "--lost", "0123456789abcdef", "--yes"], {}, ["0123456789abcdef", "list"]),
     (["metrics"], {}, ["marts.duckdb", "dashtray sync"]),
     (["metrics", "--account", "acct_nobody"], {}, ["acct_nobody"]),
     (["demo", "--preset", "gigantic"], {}, ["gigantic", "tiny"]),

@@ -89,6 +89,12 @@ def test_history_is_extended_verified_and_mended(deployment: Deployment, stripe:
         kinds = [run.kind for run in sync_history(engine, account)]
     assert kinds == [*[RequestKind.VERIFY] * 3, RequestKind.FIRST_IMPORT]
 
+    # On the free tier these three were the day's syncs by hand.
+    refused = deployment.dashtray("verify", account)
+    assert refused.returncode == 1
+    assert "has used its 3 manual syncs" in " ".join(refused.stderr.split())
+    assert "The next is possible at" in " ".join(refused.stderr.split())
+
     # The ledger has every request that Stripe has seen since the account was connected.
     (row,) = deployment.must("accounts")
     requests = request_total(stripe) - asked

@@ -18,7 +18,9 @@ from connections.accounts import pause, resume, set_tier
 from connections.models import Account, AccountStatus, AuthKind, RequestKind, SyncOutcome
 from connections.requests import QuotaExceededError, request_sync
 from connections.rows import transaction
+from connections.sync_reports import unfinished_syncs
 from connections.timing import slot_start
+from orchestration.jobs import MAX_CHANGES_RUNTIME
 from tests.orchestration.virtual import (
     URL_VARIABLE,
     Service,
@@ -31,6 +33,8 @@ pytestmark = pytest.mark.e2e
 
 START = utc(2026, 11, 2)
 HALF_HOUR, HOUR, DAY = timedelta(minutes=30), timedelta(hours=1), timedelta(days=1)
+#: Dagster's own names for points of a tick at which it can be made to die.
+DEATHS = ("TICK_CREATED", "TICK_HELD", "RUN_CREATED", "RUN_LAUNCHED")
 CADENCES = {"pro": 3 * HOUR, "scale": HALF_HOUR, "agency": HALF_HOUR}
 
 
@@ -94,7 +98,7 @@ def run_time(service: Service, end: datetime, chance: random.Random) -> None:
         if what < 0.04:
             service.restart()
         elif what < 0.08:
-            where = chance.choice(["TICK_CREATED", "TICK_HELD", "RUN_CREATED", "RUN_LAUNCHED"])
+            where = chance.choice(DEATHS)
             schedule = chance.choice(["scale_tier", "agency_tier"])
             service.die_while_scheduling(schedule, where)
         # Sensors look all the time; here, when something is asked for, and now and then.
@@ -198,6 +202,20 @@ def test_missed_ticks_are_not_replayed(service: Service, engine: Engine) -> None
     assert went_through(service, "acct_scale") == [START + timedelta(seconds=1), back]
 
 
+def test_a_daemon_killed_anywhere_in_a_tick_misses_none_and_repeats_none(
+    service: Service, engine: Engine
+) -> None:
+    add_account(engine, "acct_scale", "scale")
+    for number, where in enumerate(DEATHS):
+        service.clock.now = START + number * HALF_HOUR + timedelta(seconds=1)
+        service.die_while_scheduling("scale_tier", where)
+        service.look(sensors=False)
+        service.clock.now += timedelta(minutes=5)
+        service.look(sensors=False)
+    end = START + len(DEATHS) * HALF_HOUR
+    assert in_slots(went_through(service, "acct_scale"), HALF_HOUR) == slots(START, end, HALF_HOUR)
+
+
 def test_a_tick_that_finds_the_former_running_skips_and_says_so(
     service: Service, engine: Engine
 ) -> None:
@@ -222,3 +240,27 @@ def test_a_tick_that_finds_the_former_running_skips_and_says_so(
     ]  # fmt: skip
     assert "still goes on: run" in (newest_last[1].skip_reason or "")
     assert [tick.status.value for tick in ticks["agency_tier"]] == ["SUCCESS"] * 5
+
+
+def test_a_run_that_hangs_is_stopped_and_its_accounts_are_synced_again(
+    service: Service, engine: Engine
+) -> None:
+    add_account(engine, "acct_scale", "scale")
+    service.minutes = {"scale": 60 * 24}
+    service.clock.now = START + timedelta(seconds=1)
+    service.look()
+    service.clock.now = START + MAX_CHANGES_RUNTIME - timedelta(minutes=1)
+    service.watch_runs()
+    assert [sync.run_id for sync in unfinished_syncs(engine)] == service.going_on
+
+    service.minutes = {}
+    service.clock.now = START + MAX_CHANGES_RUNTIME + timedelta(minutes=1)
+    service.watch_runs()
+    service.look()
+    assert unfinished_syncs(engine) == []
+    following = START + MAX_CHANGES_RUNTIME + HALF_HOUR + timedelta(seconds=1)
+    service.clock.now = following
+    service.look()
+    service.clock.now = following + timedelta(minutes=5)
+    service.look()
+    assert went_through(service, "acct_scale") == [following]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import yaml
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun, Definitions
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import RunLauncher
@@ -27,6 +29,7 @@ from dagster._core.test_utils import create_test_daemon_workspace_context, freez
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
     QueuedRunCoordinatorDaemon,
 )
@@ -38,6 +41,7 @@ from sqlalchemy.engine import Engine
 from connections import syncs
 from connections.models import RequestKind, SyncOutcome
 from connections.postgres import make_engine
+from console.dagster_home import PROJECT_DIR
 from orchestration.account_events import ACCOUNT_SYNC
 from orchestration.extract import EXTRACT_STEP, payment_history
 from orchestration.jobs import sync_job
@@ -128,6 +132,11 @@ class Service:
     _ends: dict[str, datetime] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
 
+    @property
+    def going_on(self) -> list[str]:
+        """The runs that have begun and not ended."""
+        return list(self._ends)
+
     def start(self) -> None:
         self._stack = ExitStack()
         self.instance = self._stack.enter_context(DagsterInstance.from_ref(self.reference))
@@ -157,6 +166,12 @@ class Service:
             list(self._queue.run_iteration(self._workspace, fixed_iteration_time=now.timestamp()))
             self._begin_runs(now)
 
+    def watch_runs(self) -> None:
+        """One round of the daemon that finds stuck runs."""
+        with self.clock.frozen():
+            errors = [*execute_run_monitoring_iteration(self._workspace, LOGGER)]
+        assert [error for error in errors if error is not None] == []
+
     def die_while_scheduling(self, schedule: str, where: str) -> None:
         """The daemon is killed (SIGKILL) in the middle of a tick, then started again."""
         with self.clock.frozen():
@@ -164,10 +179,12 @@ class Service:
             if child == 0:
                 try:
                     self._schedule({schedule: {where: signal.SIGKILL}})
+                except BaseException:
+                    traceback.print_exc()
                 finally:
                     os._exit(0)
             _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), f"{schedule} was not being evaluated"
+        assert os.WIFSIGNALED(status), f"{schedule} did not come to {where} at {self.clock.now}"
         self.restart()
 
     def _schedule(self, crash: Mapping[str, Mapping[str, int]] | None) -> None:
@@ -268,6 +285,9 @@ def instance_reference(directory: Path, database_url: str) -> InstanceRef:
         overrides={
             "telemetry": {"enabled": False},
             "storage": {"postgres": {"postgres_url": database_url}},
+            "run_monitoring": yaml.safe_load((PROJECT_DIR / "dagster.yaml").read_text())[
+                "run_monitoring"
+            ],
             "run_coordinator": {
                 "module": "dagster.core.run_coordinator",
                 "class": "QueuedRunCoordinator",

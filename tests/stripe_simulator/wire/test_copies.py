@@ -109,6 +109,20 @@ def test_the_original_lives_on_and_its_copies_follow() -> None:
     assert scanned == sorted(scanned)
 
 
+def test_some_accounts_can_have_copies_and_the_others_none() -> None:
+    store, plain = ObjectStore(), ObjectStore()
+    day = datetime.fromtimestamp(NOW, UTC).date()
+    world, truth = build("tiny", 2, START, NOW, store, COPIES, 1, accounts=2)
+    build("tiny", 2, START, NOW, plain, accounts=2)
+    first, second = (account.id for account in world.accounts)
+    for account_id, times in ((first, COPIES), (second, 1)):
+        for kind in COPIED_TYPES:
+            assert len(store.shelf(account_id, kind)) == times * len(plain.shelf(account_id, kind))
+        many = truth(world, account_id, day, day)[day]["usd"]["customer_count"]
+        one = ledger.truth(world.original, account_id, day, day)[day]["usd"]["customer_count"]
+        assert many == times * one > 0
+
+
 def test_so_many_copies_there_cannot_be() -> None:
     with pytest.raises(ValueError, match="copies"):
         build("tiny", 1, START, START + DAY, ObjectStore(), copies=MOST_COPIES + 1)

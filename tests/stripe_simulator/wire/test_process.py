@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 COMMAND = [sys.executable, "-m", "stripe_simulator", "--preset", "tiny"]
@@ -49,6 +50,32 @@ def test_it_serves_until_a_signal_and_ends_cleanly(tmp_path: Path, number: int) 
             process.send_signal(number)
             assert process.wait(10) == 0
     assert not (tmp_path / "ready.json").exists()
+
+
+#: Starts a simulator as the demo does, says its process, and stays.
+PARENT = """
+import datetime, psutil, time
+from console.demo import simulator
+now = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
+with simulator.running("tiny", now - datetime.timedelta(days=100), now):
+    print(psutil.Process().children()[0].pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.e2e
+def test_it_ends_with_the_process_that_started_it_however_that_ends() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        simulator = psutil.Process(int(parent.stdout.readline()))
+        assert simulator.is_running()
+        parent.kill()
+    until = time.monotonic() + 60
+    # Gone, or waiting for a first process of the machine that buries nobody.
+    with suppress(psutil.NoSuchProcess):
+        while simulator.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < until, "the simulator outlives its parent"
+            time.sleep(0.05)
 
 
 @pytest.mark.e2e
