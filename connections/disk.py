@@ -9,15 +9,17 @@ from pathlib import Path
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files below a directory; 0 if there is nothing.
 
-    What cannot be entered (a server's files, as another user) or is gone meanwhile is left out.
+    A file with several names below it counts once. What cannot be entered (a server's files, as
+    another user) or is gone meanwhile is left out.
     """
     if path.is_file():
         return path.stat().st_size
-    total = 0
+    sizes: dict[tuple[int, int], int] = {}
     for folder, _, names in os.walk(path):
         for name in names:
             try:
-                total += (Path(folder) / name).lstat().st_size
+                found = (Path(folder) / name).lstat()
             except OSError:
                 continue
-    return total
+            sizes[found.st_dev, found.st_ino] = found.st_size
+    return sum(sizes.values())

@@ -69,8 +69,8 @@ LEFTOVERS = Retention(
     "leftovers",
     "DASHTRAY_KEEP_LEFTOVERS_DAYS",
     1,
-    "what killed processes left: unfinished load packages, files aside, dbt's scratch; a whole "
-    "load package stays until it is loaded",
+    "what killed processes left: unfinished load packages, files aside, superseded published "
+    "files, dbt's scratch; a whole load package stays until it is loaded",
 )
 
 RETENTIONS = (RUNS, MARKS, REQUESTS, READINGS, LEFTOVERS)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from connections.errors import SettingsError
 from connections.pii_policy import PiiPolicy
+from connections.publishing import Publish, parse_publish
 from connections.secret import Secret
 
 DEFAULT_HOME = ".dashtray"
@@ -51,6 +52,7 @@ class Settings:
         pii: `DASHTRAY_PII`: what becomes of personal data before they are stored.
         encryption_key_command: `DASHTRAY_ENCRYPTION_KEY_COMMAND`: a program (run without a shell)
             that prints the same, one per line.
+        publish: `DASHTRAY_PUBLISH`: which files are published.
         alert_url: `DASHTRAY_ALERT_URL`, where alerts go; None = nowhere. `notifier` checks it.
         embed_ancestors: `DASHTRAY_EMBED_ANCESTORS`: sites whose frames may show a widget, as in
             the Content-Security-Policy's `frame-ancestors`; none by default.
@@ -69,6 +71,7 @@ class Settings:
     drain_seconds: int = DRAIN_SECONDS
     encryption_key_command: str | None = field(default=None, repr=False)
     pii: PiiPolicy = field(default_factory=lambda: PiiPolicy.parse(None))
+    publish: frozenset[Publish] = frozenset(Publish)
     alert_url: Secret | None = None
     embed_ancestors: tuple[str, ...] = ()
 
@@ -121,6 +124,7 @@ class Settings:
             drain_seconds=whole_number("DASHTRAY_DRAIN_SECONDS", text, DRAIN_SECONDS),
             encryption_key_command=text("DASHTRAY_ENCRYPTION_KEY_COMMAND"),
             pii=PiiPolicy.parse(text("DASHTRAY_PII")),
+            publish=parse_publish(text("DASHTRAY_PUBLISH")),
             alert_url=secret("DASHTRAY_ALERT_URL"),
             embed_ancestors=_ancestors(text("DASHTRAY_EMBED_ANCESTORS")),
         )

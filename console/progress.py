@@ -18,6 +18,7 @@ PHASE_WORDS = {
     "load": "Loading into the warehouse",
     "dbt": "Building and testing the models",
     "publish": "Publishing the marts",
+    "copies": "Writing the accounts' own files",
 }
 
 

@@ -20,7 +20,7 @@ from orchestration.dbt_assets import build_dbt_assets
 from orchestration.extract import payment_history
 from orchestration.housekeeping import housekeeping_job, housekeeping_schedule
 from orchestration.jobs import sync_job
-from orchestration.published import build_published
+from orchestration.published import build_published, published_copies
 from orchestration.raw import raw_stripe
 from orchestration.resources import Accounts, Warehouse
 from orchestration.schedules import build_schedules
@@ -44,7 +44,9 @@ def build_definitions(home: Path | None = None, **resources: Any) -> Definitions
     published = build_published(_marts(dbt_models))
     return Definitions(
         assets=[
-            *with_source_code_references([payment_history, raw_stripe, published]),
+            *with_source_code_references(
+                [payment_history, raw_stripe, published, published_copies]
+            ),
             dbt_models,
             ACCOUNT_SYNC,
         ],

@@ -15,6 +15,7 @@ from pathlib import Path
 from connections.disk import size_of
 from connections.settings import Settings
 from dlt_sources.stripe.runs import RunBusy, RunDirectory
+from orchestration.placing import directories_of_builds, remove_former
 
 #: The embedded server writes one log for ever; so much of its end is kept.
 _SERVER_LOG_LIMIT = 20 * 2**20
@@ -48,6 +49,9 @@ def remove_leftovers(settings: Settings, *, before: datetime) -> Freed:
                     freed += _remove(path)
         except (RunBusy, FileNotFoundError):
             continue
+    for directory in directories_of_builds(settings.published_dir):
+        # Publishing does it too; here, where nothing is published any more.
+        freed += Freed(*remove_former(directory, before))
     asides = [*settings.published_dir.rglob(".*.new*"), *_children(settings.home / "dbt" / "runs")]
     return freed + _remove_older(asides, before)
 

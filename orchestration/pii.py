@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -24,7 +25,7 @@ from connections.settings import Settings
 from connections.sync_reports import unfinished_syncs
 from connections.syncs import free_dead_syncs
 from connections.vault import Vault, open_vault
-from orchestration.publish import publish_marts
+from orchestration.copies import publish_everything
 from orchestration.rewriting import rewritten
 from orchestration.warehouse_lock import warehouse_lock
 
@@ -98,7 +99,13 @@ def apply_policy(on_step: Callable[[str], None] | None = None) -> Applied:
         say("Building the models anew ...")
         _build(settings)
         say("Publishing ...")
-        publish_marts(settings.warehouse_path, settings.published_dir, "pii")
+        publish_everything(
+            settings.warehouse_path,
+            settings.published_dir,
+            "pii",
+            settings.publish,
+            kept=timedelta(0),
+        )
     return Applied(rows, gone)
 
 

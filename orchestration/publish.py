@@ -3,21 +3,52 @@
 DuckDB refuses a reader while a writer has the file. So BI tools, the console and the
 command line never open the warehouse: after each build the marts are written aside and put
 in place by one atomic rename. Who keeps the old file open goes on seeing the old data until
-they reconnect.
+they reconnect. The files that are made from this one are in `copies`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+
+from orchestration.placing import BUILDS, KEPT, build_name, put_in_place
 
 #: Readable by DuckDB 1.0 and every later version (https://duckdb.org/docs/internals/storage).
 STORAGE_VERSION = "v1.0.0"
 
 MARTS_SCHEMA = "marts"
+MARTS_FILE = "marts.duckdb"
+
+#: Says of each account in the file how fresh it is, and which build this is.
+ABOUT = "_published"
+
+# UTC without a zone, as in all marts: some drivers need more packages for a zone.
+_ABOUT_QUERY = """
+create table published.main._published as
+with syncs as (
+    select
+        account_id,
+        max(read_order) as read_order
+    from raw_stripe.syncs
+    group by account_id
+)
+select
+    accounts.account_id,
+    $run_id::varchar as run_id,
+    $schema_version::varchar as schema_version,
+    now() at time zone 'UTC' as published_at,
+    accounts.now_at as as_of,
+    make_timestamp(syncs.read_order // 1000) as last_synced_at
+from marts.dim_accounts as accounts
+left join syncs on accounts.account_id = syncs.account_id
+order by accounts.account_id
+"""
 
 
 @dataclass(frozen=True)
@@ -28,51 +59,55 @@ class PublishedTable:
     rows: int
 
 
-def publish_marts(warehouse: Path, published: Path, run_id: str) -> list[PublishedTable]:
+def publish_marts(
+    warehouse: Path, published: Path, run_id: str, *, kept: timedelta = KEPT
+) -> list[PublishedTable]:
     """Write `published/marts.duckdb` anew from the warehouse's marts.
 
     The caller holds the warehouse lock. Killed at any instant it leaves the former file as
-    it was, and at most one file aside that the next call writes over.
+    it was, and at most one build aside that the next call removes.
 
     Args:
         warehouse: The warehouse file.
         published: The folder of published files; made if it is not there.
         run_id: Recorded in the table `_published`.
+        kept: How long former files stay for readers that opened them from another machine.
 
     Returns:
         The published tables, in alphabetical order.
     """
-    published.mkdir(parents=True, exist_ok=True)
-    target = published / "marts.duckdb"
-    aside = published / ".marts.duckdb.new"
-    for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
-        leftover.unlink(missing_ok=True)
+    build = build_name()
+    stage = published / BUILDS / f".{build}.new"
+    for leftover in (published / BUILDS).glob(".*.new"):
+        shutil.rmtree(leftover)
+    stage.mkdir(parents=True)
+    aside = stage / MARTS_FILE
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         quoted = str(aside).replace("'", "''")
         connection.execute(
             f"attach '{quoted}' as published (read_write, storage_version '{STORAGE_VERSION}')"
         )
-        names = [
-            name
-            for (name,) in connection.execute(
-                "select table_name from information_schema.tables"
-                " where table_catalog = current_database() and table_schema = ?"
-                " order by table_name",
-                [MARTS_SCHEMA],
-            ).fetchall()
-        ]
+        columns = connection.execute(
+            "select table_name, column_name, data_type from information_schema.columns"
+            " where table_catalog = current_database() and table_schema = ?"
+            " order by table_name, ordinal_position",
+            [MARTS_SCHEMA],
+        ).fetchall()
+        names = dict.fromkeys(str(table) for table, _, _ in columns)
         tables = [_copy_table(connection, name) for name in names]
         connection.execute(
-            # UTC without a zone, as in all marts: some drivers need more packages for a zone.
-            "create table published.main._published as"
-            " select ?::varchar as run_id, now() at time zone 'UTC' as published_at",
-            [run_id],
+            _ABOUT_QUERY, {"run_id": run_id, "schema_version": _schema_version(columns)}
         )
         connection.execute("detach published")
     sync_to_disk(aside)
-    aside.replace(target)
+    put_in_place(stage, published, build, kept=kept)
     sync_to_disk(published)
     return tables
+
+
+def _schema_version(columns: list[tuple[str, str, str]]) -> str:
+    """Another one as soon as a table, a column or a type is another one."""
+    return hashlib.sha256(repr(columns).encode()).hexdigest()[:12]
 
 
 def _copy_table(connection: duckdb.DuckDBPyConnection, name: str) -> PublishedTable:

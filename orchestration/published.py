@@ -1,4 +1,4 @@
-"""The last step of a sync: publish the marts and say that the accounts are fresh."""
+"""The last steps of a sync: publish the marts, say that the accounts are fresh, make the copies."""
 
 from dagster import (
     AssetExecutionContext,
@@ -16,6 +16,7 @@ from dagster import (
 from connections.reads import record_transactions
 from connections.syncs import record_published
 from orchestration.account_events import show_accounts
+from orchestration.copies import publish_copies
 from orchestration.publish import PublishedTable, publish_marts
 from orchestration.resources import Accounts, Warehouse
 from orchestration.transactions import recent_transactions
@@ -74,6 +75,40 @@ def build_published(mart_keys: list[AssetKey]) -> AssetsDefinition:
         )
 
     return published_marts
+
+
+@multi_asset(
+    name="publish_copies",
+    specs=[
+        AssetSpec(
+            ["published", "copies"],
+            deps=[AssetKey(["published", "marts"])],
+            group_name="publish",
+            kinds={"duckdb", "parquet"},
+            description=(
+                "`published/accounts/<account_id>/`, each with that account's rows alone, and a "
+                "Parquet file per mart beside each DuckDB file: what `DASHTRAY_PUBLISH` says. Only "
+                "what has changed is written, from the published marts, while others may use the "
+                "warehouse."
+            ),
+        )
+    ],
+)
+def published_copies(
+    context: AssetExecutionContext, accounts: Accounts, warehouse: Warehouse
+) -> MaterializeResult[None]:
+    """Bring the copies to the state of the published marts."""
+    with warehouse.report(context.run_id).phase("copies"):
+        copied = publish_copies(
+            warehouse.published, accounts.settings().publish, on_wait=context.log.info
+        )
+    return MaterializeResult(
+        metadata={
+            "accounts_written": copied.accounts,
+            "accounts_removed": copied.removed,
+            "parquet_marts_written": copied.marts,
+        }
+    )
 
 
 def _as_table(tables: list[PublishedTable]) -> MetadataValue:

@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy.engine import Engine
@@ -28,7 +29,7 @@ from connections.settings import Settings
 from connections.sync_reports import unfinished_syncs
 from connections.syncs import free_dead_syncs
 from dlt_sources.stripe import load_extraction
-from orchestration.publish import publish_marts
+from orchestration.copies import publish_everything
 from orchestration.rewriting import delete_account, rewritten
 from orchestration.warehouse_lock import warehouse_lock
 
@@ -105,7 +106,14 @@ def _purge_warehouse(settings: Settings, account_id: str, say: Callable[[str], N
             rows = delete_account(connection, account_id)
     if (settings.published_dir / "marts.duckdb").exists():
         say("Publishing without it ...")
-        publish_marts(settings.warehouse_path, settings.published_dir, "purge")
+        # Also what is kept for readers of former files.
+        publish_everything(
+            settings.warehouse_path,
+            settings.published_dir,
+            "purge",
+            settings.publish,
+            kept=timedelta(0),
+        )
     return rows
 
 

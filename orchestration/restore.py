@@ -33,7 +33,8 @@ from connections.settings import Settings
 from connections.vault import open_vault
 from orchestration.backup import backups_in, warehouse_counts
 from orchestration.backup_file import OPERATORS_FILES, WAREHOUSE_MEMBER, Backup, BackupUnusable
-from orchestration.publish import MARTS_SCHEMA, publish_marts, sync_to_disk
+from orchestration.copies import publish_everything
+from orchestration.publish import MARTS_SCHEMA, sync_to_disk
 from orchestration.warehouse_lock import warehouse_lock
 
 
@@ -115,7 +116,7 @@ def _prepare(settings: Settings, backup: Backup, force: bool) -> None:
         backup.extract(stage)
         if manifest["warehouse"] is not None:
             _check_warehouse(backup.path, stage / WAREHOUSE_MEMBER, manifest)
-            _publish(stage)
+            _publish(settings, stage)
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
         raise
@@ -155,7 +156,7 @@ def _check_warehouse(source: Path, warehouse: Path, manifest: dict[str, Any]) ->
         )
 
 
-def _publish(stage: Path) -> None:
+def _publish(settings: Settings, stage: Path) -> None:
     """Publish from the restored warehouse, so that readers see it at once."""
     warehouse = stage / WAREHOUSE_MEMBER
     with duckdb.connect(str(warehouse), read_only=True) as connection:
@@ -163,7 +164,7 @@ def _publish(stage: Path) -> None:
             "select count(*) from duckdb_tables() where schema_name = ?", [MARTS_SCHEMA]
         ).fetchone()
     if built and built[0]:
-        publish_marts(warehouse, stage / "published", "restored")
+        publish_everything(warehouse, stage / "published", "restored", settings.publish)
 
 
 def _put_in_place(settings: Settings) -> Restored:

@@ -30,6 +30,7 @@ from orchestration.backup_file import BackupUnusable
 from orchestration.restore import RestoreRefused, restore_backup
 from orchestration.warehouse_lock import warehouse_lock
 from tests.connections.conftest import NOW
+from tests.orchestration.warehouses import set_clock
 
 pytestmark = pytest.mark.e2e
 
@@ -87,6 +88,7 @@ def fill(warehouse: Path, rows: int) -> None:
         connection.execute(f"create or replace table raw_stripe.charges as from range({rows}) t(n)")
         connection.execute("create or replace view marts.v as from raw_stripe.charges")
         connection.execute("create or replace table marts.metrics as from raw_stripe.charges")
+    set_clock(warehouse, {"acct_1": 0})
 
 
 def charges(path: Path, table: str = "raw_stripe.charges") -> int:
@@ -120,7 +122,7 @@ def test_what_was_backed_up_comes_back_and_nothing_newer(home: Settings, tmp_pat
     rates.write_text("the operator's rates")
     taken = take_backup(tmp_path / "b.tar")
     rates.write_text("later ones")
-    assert (taken.accounts, taken.warehouse_rows) == (1, 3)
+    assert (taken.accounts, taken.warehouse_rows) == (1, 3 + 1)
     assert taken.path.stat().st_mode & 0o077 == 0
     change(home)
 
@@ -129,7 +131,10 @@ def test_what_was_backed_up_comes_back_and_nothing_newer(home: Settings, tmp_pat
     assert restored.accounts == 1
     assert state(home) == before
     assert rates.read_text() == "the operator's rates"
-    assert charges(home.published_dir / "marts.duckdb", "metrics") == 3
+    own = home.published_dir / "accounts" / "acct_1"
+    for file in (home.published_dir / "marts.duckdb", own / "marts.duckdb"):
+        assert charges(file, "metrics") == 3
+    assert (own / "metrics.parquet").exists()
     # Read after the backup's cursors: loaded, it would leave a hole.
     assert not home.runs_dir.exists()
     assert not home.restore_dir.exists()

@@ -1,12 +1,16 @@
-"""Publishing, with real DuckDB files."""
+"""Publishing the file of all accounts, with real DuckDB files."""
 
+import errno
+import os
 import struct
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from orchestration.publish import PublishedTable, publish_marts
+from tests.orchestration.warehouses import set_clock
 
 #: The storage version that DuckDB 0.9 to 1.1 write, in the file's main header
 #: (https://duckdb.org/docs/internals/storage).
@@ -21,6 +25,7 @@ def make_warehouse(path: Path, total: int) -> None:
         )
         connection.execute("create schema if not exists staging")
         connection.execute("create or replace table staging.secret as select 1 as n")
+    set_clock(path, {"acct_1": 0})
 
 
 def read_total(marts: Path) -> int:
@@ -35,15 +40,18 @@ def test_the_published_file_holds_the_marts_and_nothing_else(tmp_path: Path) -> 
 
     tables = publish_marts(tmp_path / "warehouse.duckdb", tmp_path / "published", "run-1")
 
-    assert tables == [PublishedTable("numbers", 7)]
+    assert tables == [PublishedTable("dim_accounts", 1), PublishedTable("numbers", 7)]
     with duckdb.connect(str(tmp_path / "published" / "marts.duckdb"), read_only=True) as connection:
         names = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
-        run = connection.execute("select run_id from _published").fetchall()
+        run = connection.execute("select account_id, run_id from _published").fetchall()
+        times = connection.execute("select as_of, last_synced_at from _published").fetchone()
         types = connection.execute(
             "select data_type from duckdb_columns() where not internal"
         ).fetchall()
-    assert names == [("_published",), ("numbers",)]
-    assert run == [("run-1",)]
+    assert names == [("_published",), ("dim_accounts",), ("numbers",)]
+    assert run == [("acct_1", "run-1")]
+    # By Stripe's clock, and by ours.
+    assert times == (datetime(2026, 3, 1), datetime(2026, 3, 1, 0, 0, 30))
     # A driver in Python needs another package to read a time with a zone.
     assert ("TIMESTAMP WITH TIME ZONE",) not in types
 
@@ -92,10 +100,42 @@ def test_a_failed_publish_leaves_the_former_file(tmp_path: Path) -> None:
 def test_what_a_killed_publish_left_aside_is_written_over(tmp_path: Path) -> None:
     warehouse, published = tmp_path / "warehouse.duckdb", tmp_path / "published"
     make_warehouse(warehouse, 4)
-    published.mkdir()
+    (published / "builds" / ".20260101T000000.000000Z.new").mkdir(parents=True)
+    (published / "builds" / ".20260101T000000.000000Z.new" / "marts.duckdb").write_bytes(b"half")
     (published / ".marts.duckdb.new").write_bytes(b"half a file")
 
     publish_marts(warehouse, published, "run-1")
 
     assert read_total(published / "marts.duckdb") == 4
-    assert sorted(path.name for path in published.iterdir()) == ["marts.duckdb"]
+    assert sorted(path.name for path in published.iterdir()) == ["builds", "marts.duckdb"]
+    assert len(list((published / "builds").iterdir())) == 1
+
+
+def test_former_files_stay_a_while_under_a_name_of_their_own(tmp_path: Path) -> None:
+    warehouse, published = tmp_path / "warehouse.duckdb", tmp_path / "published"
+    for total in (1, 2, 3):
+        make_warehouse(warehouse, total)
+        publish_marts(warehouse, published, f"run-{total}")
+
+    builds = sorted((published / "builds").iterdir())
+    assert [read_total(build / "marts.duckdb") for build in builds] == [1, 2, 3]
+    # The newest is the same file, not a copy.
+    assert (builds[-1] / "marts.duckdb").samefile(published / "marts.duckdb")
+
+    make_warehouse(warehouse, 4)
+    publish_marts(warehouse, published, "run-4", kept=timedelta(0))
+    assert [read_total(b / "marts.duckdb") for b in (published / "builds").iterdir()] == [4]
+
+
+def test_without_hard_links_files_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    for total in (1, 2):
+        make_warehouse(tmp_path / "warehouse.duckdb", total)
+        publish_marts(tmp_path / "warehouse.duckdb", tmp_path / "published", "run")
+
+    assert read_total(tmp_path / "published" / "marts.duckdb") == 2

@@ -16,8 +16,9 @@ from connections.rows import at, transaction
 from connections.settings import Settings
 from connections.syncs import begin_sync
 from orchestration import rewriting
-from orchestration.publish import publish_marts
+from orchestration.copies import publish_everything
 from orchestration.purge import purge_account
+from tests.orchestration.warehouses import set_clock
 
 pytestmark = pytest.mark.e2e
 
@@ -55,7 +56,9 @@ def fill(settings: Settings) -> None:
             )
         connection.execute("use memory")
         connection.execute("detach warehouse")
-    publish_marts(settings.warehouse_path, settings.published_dir, "before")
+    set_clock(settings.warehouse_path, {LEAVING: 0, STAYING: 0})
+    for run in ("former", "before"):
+        publish_everything(settings.warehouse_path, settings.published_dir, run, settings.publish)
     log = settings.logs_dir / "service.log"
     log.parent.mkdir()
     log.write_text(f"synced {LEAVING} and {STAYING}\n")
@@ -112,7 +115,15 @@ def found(home: Path, word: str) -> list[str]:
 def test_interrupted_at_every_step_it_is_ended_and_nothing_is_left(home: Path) -> None:
     settings = Settings.from_environment()
     fill(settings)
-    assert len(found(home, CANARY)) >= 4
+    places = found(home, CANARY)
+    for kind in (
+        f"published/accounts/{LEAVING}/marts.duckdb",
+        f"published/accounts/{LEAVING}/customers.parquet",
+        "published/parquet/customers.parquet",
+    ):
+        assert kind in places
+    # Former files, which stay a while.
+    assert len([place for place in places if place.startswith("published/parquet/builds/")]) == 2
     assert len(found(home, LEAVING)) >= 5
 
     reached = 0
@@ -142,6 +153,12 @@ def test_interrupted_at_every_step_it_is_ended_and_nothing_is_left(home: Path) -
             rows = connection.execute(f"select * from {schema}.customers").fetchall()
             assert rows == [(STAYING, KEPT)]
     with duckdb.connect(str(settings.published_dir / "marts.duckdb"), read_only=True) as connection:
+        assert connection.execute("select * from customers").fetchall() == [(STAYING, KEPT)]
+    parquet = str(settings.published_dir / "parquet" / "customers.parquet")
+    assert duckdb.read_parquet(parquet).fetchall() == [(STAYING, KEPT)]
+    own = settings.published_dir / "accounts"
+    assert [path.name for path in own.iterdir()] == [STAYING]
+    with duckdb.connect(str(own / STAYING / "marts.duckdb"), read_only=True) as connection:
         assert connection.execute("select * from customers").fetchall() == [(STAYING, KEPT)]
     assert (settings.logs_dir / "service.log").read_text() == (
         f"synced acct_00000000 and {STAYING}\n"
