@@ -28,7 +28,6 @@ app = typer.Typer(
 )
 for name, group in GROUPS.items():
     app.add_typer(group, name=name, no_args_is_help=True)
-DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 
 ACCOUNT_COLUMNS = (
     "account_id",
