@@ -93,9 +93,7 @@ def _day(rates: Rates, day: dt.date, native: Mapping[str, Mapping[str, Any]]) ->
     }
 
 
-def movements_in_reporting_currency(
-    oracle: Oracle, rates: Rates
-) -> dict[tuple[Any, ...], Amounts]:
+def movements_in_reporting_currency(oracle: Oracle, rates: Rates) -> dict[tuple[Any, ...], Amounts]:
     """Return `fct_mrr_movements_reporting` by customer, currency, day and movement."""
     found: dict[tuple[Any, ...], Amounts] = {}
     if not rates.currency:
