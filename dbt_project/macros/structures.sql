@@ -205,3 +205,24 @@ in the present shape and in those before it.
         }
     ) as currency_options
 {%- endmacro %}
+
+{#- What a reading of a subscription says that its MRR depends on, as one struct to compare. -#}
+{% macro subscription_state() -%}
+    {
+        'status': status,
+        'trial_started_at': trial_started_at,
+        'trial_ends_at': trial_ends_at,
+        'canceled_at': canceled_at,
+        'pause_behavior': pause_behavior,
+        'discount_ids': list_transform(discounts, lambda d: d.discount_id),
+        'hides_discounts': shows_one_discount and len(discounts) > 0,
+        'items': list_transform(items, lambda item: {
+            'item_id': item.item_id,
+            'position': item.position,
+            'created_at': item.created_at,
+            'price_id': item.price_id,
+            'quantity': item.quantity,
+            'discount_ids': list_transform(item.discounts, lambda d: d.discount_id)
+        })
+    }
+{%- endmacro %}

@@ -30,6 +30,7 @@ def dbt(
     warehouse: Path,
     *arguments: str,
     variables: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
     project: Path = PROJECT,
 ) -> None:
     """Run one dbt command on a warehouse and let go of the file afterwards.
@@ -38,6 +39,7 @@ def dbt(
         warehouse: The DuckDB file.
         arguments: The dbt command and its options, such as `build`.
         variables: dbt vars, such as the preset.
+        environment: Environment variables of this command alone; they need no parse of their own.
         project: The dbt project; a copy of it may change, and is parsed each time.
 
     Raises:
@@ -49,6 +51,8 @@ def dbt(
     os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
     # As the pipeline builds: a second build computes only what the first cannot know.
     os.environ["DASHTRAY_CODE_FINGERPRINT"] = project_fingerprint(project)
+    before = dict(os.environ)
+    os.environ.update(environment or {})
     given = orjson.dumps(variables or {})
     options = [
         "--project-dir",
@@ -75,6 +79,11 @@ def dbt(
         result = dbtRunner(manifest=manifest).invoke([*arguments, *options])
     finally:
         DuckDBConnectionManager.close_all_connections()
+        for name in environment or {}:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
     if result.success:
         return
     if result.exception is not None:

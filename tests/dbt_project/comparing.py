@@ -84,6 +84,9 @@ class Comparison:
 # Marts beside `metrics_daily`: their keys within an account.
 KEYS = {
     "metrics_monthly": ("month", "currency"),
+    "metrics_daily_reporting": ("day",),
+    "fct_mrr_movements_reporting": ("customer_id", "currency", "day", "movement"),
+    "fct_mrr_movement_items": ("customer_id", "currency", "day", "subscription_id", "item_id"),
     "rpt_cohort_retention": ("currency", "cohort_month", "month"),
     "rpt_revenue_by_product": ("currency", "month", "product_id", "price_id"),
     "rpt_revenue_by_country": ("currency", "month", "country"),
@@ -94,7 +97,7 @@ KEYS = {
 
 def compare_rows(
     built: list[dict[str, Any]],
-    expected: Mapping[tuple[Any, ...], Mapping[str, Value]],
+    expected: Mapping[tuple[Any, ...], Mapping[str, Any]],
     keys: Sequence[str],
 ) -> Comparison:
     """Compare every column that another computation has, row by row.

@@ -29,6 +29,7 @@ from stripe_simulator.world import build_world
 from tests.dbt_project.building import dbt, rows
 from tests.dbt_project.comparing import KEYS, Comparison, compare, compare_rows
 from tests.dbt_project.landing import Load, land
+from tests.dbt_project.rates_drawn import drawn_rates, write
 from tests.dbt_project.worlds import DAY, Reader
 from tests.dbt_project.worlds_drawn import Chosen, drawn, of_preset
 from tests.oracle.days import Oracle
@@ -58,11 +59,18 @@ def prove(
     warehouse = folder / "warehouse.duckdb"
     history_start = default_history_start(NOW)
     walks = [Walk(chosen, history_start) for chosen in worlds]
+    end = NOW + sum(steps)
+    rates = drawn_rates(worlds[0].seed, _utc_day(history_start - 5 * DAY), _utc_day(end))
+    write(rates, folder / "exchange_rates.csv")
+    choices = {
+        "DASHTRAY_REPORTING_CURRENCY": rates.currency,
+        "DASHTRAY_EXCHANGE_RATE_MAX_AGE_DAYS": str(rates.max_age),
+    }
     for step in steps:
         with duckdb.connect(str(warehouse)) as connection:
             for walk in walks:
                 walk.read(connection, step)
-        dbt(warehouse, "build")
+        dbt(warehouse, "build", environment=choices)
         built = _by_account(warehouse, "metrics_daily")
         beside = {mart: _by_account(warehouse, mart) for mart in KEYS}
         for walk in walks:
@@ -87,15 +95,20 @@ def prove(
                         exact_from=None if walk.chosen.is_traced else exact_from,
                     ),
                 )
+                numbers = oracle.numbers()
                 yield (
                     f"{name} oracle",
-                    compare(built[account], oracle.numbers(), oracle.first_day, complete=True),
+                    compare(built[account], numbers, oracle.first_day, complete=True),
                 )
-                for mart, expected in marts(oracle).items():
+                for mart, expected in marts(oracle, numbers, rates).items():
                     yield (
                         f"{name} {mart} oracle",
                         compare_rows(beside[mart][account], expected, KEYS[mart]),
                     )
+
+
+def _utc_day(at: int) -> dt.date:
+    return dt.datetime.fromtimestamp(at, dt.UTC).date()
 
 
 def _by_account(warehouse: Path, mart: str) -> dict[str, list[dict[str, Any]]]:

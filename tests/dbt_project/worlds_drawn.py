@@ -26,7 +26,7 @@ HOMES = (
     Profile("gbp", None, "GB"),
 )
 # Its change to an eleventh item leaves no dated trace: events show ten, and it is not prorated.
-UNTOLD = frozenset({"more_than_ten_items"})
+UNTOLD = frozenset({"more-than-ten-items"})
 # Each rate of a lively business is multiplied by one of these.
 FACTORS = (0.0, 0.5, 1.0, 1.0, 2.0, 4.0)
 LIVELY: Mapping[str, float] = {

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from tests.oracle.discounts import Discounts, ids_of
 from tests.oracle.interruptions import is_silent, paused_after_trial, unpaid_from
+from tests.oracle.later_items import LaterItems
 from tests.oracle.lines import (
     details,
     discounted,
@@ -219,6 +220,7 @@ class Timeline:
     def _items(
         self, shown: Object, held_back: bool, at: int
     ) -> list[tuple[str, str, int | None, list[str]]]:
+        items = [item for item in shown["items"]["data"] if item["id"] not in self.later.ids]
         listed = {
             item["id"]: (
                 item["id"],
@@ -226,16 +228,22 @@ class Timeline:
                 item.get("quantity"),
                 ids_of(item) if "discounts" in shown else self._present_discounts(item["id"]),
             )
-            for item in self._all_items(shown)
+            for item in items
         }
+        later = [
+            (item, each.price, each.quantity, self._discounts_of(item, each.shown))
+            for item, each in self.later.at(at).items()
+        ]
         if not held_back:
-            return list(listed.values())
+            return [*listed.values(), *later]
         found = []
-        told = {key: lines for key, lines in self._item_lines.items() if key not in listed}
-        for item in self._all_items(shown):
+        elsewhere = listed.keys() | self.later.ids | self.later.known_by_lines
+        told = {key: lines for key, lines in self._item_lines.items() if key not in elsewhere}
+        for item in items:
             added = item["created"] if item["created"] > self.now["created"] else self.start
             if at >= added:
                 found.append(self._from_lines(listed[item["id"]], at))
+        found += later
         for key, lines in told.items():
             first = lines[0]
             if is_proration(first) and not is_credit(first) and at < first["period"]["start"]:
@@ -247,13 +255,18 @@ class Timeline:
             found.append(self._from_lines((key, price_of(first), first["quantity"], []), at))
         return found
 
-    def _all_items(self, shown: Object) -> list[Object]:
-        """Return the items, those that a cut list left out taken from the present."""
-        items = list(shown["items"]["data"])
-        if shown["items"].get("has_more"):
-            known = {item["id"] for item in items}
-            items += [item for item in self.now["items"]["data"] if item["id"] not in known]
-        return items
+    @cached_property
+    def later(self) -> LaterItems:
+        """The items that cut lists leave out."""
+        former = None
+        if self.events and self.events[0]["created"] <= self.versions[0][0]:
+            former = before(self.events[0])
+        return LaterItems(self.now, self.told, former, lambda: self._all_item_lines)
+
+    def _discounts_of(self, item_id: str, shown: Object | None) -> list[str]:
+        if shown is None:
+            return []
+        return ids_of(shown) if "discounts" in shown else self._present_discounts(item_id)
 
     def _present_discounts(self, item_id: str) -> list[str]:
         for item in self.now["items"]["data"]:
@@ -264,11 +277,21 @@ class Timeline:
     @cached_property
     def _item_lines(self) -> dict[str, list[Object]]:
         """Return the licensed lines before the watched time, by item, in order."""
+        until = self.readings.watched_from
+        early = {
+            item: [line for line in lines if line["period"]["start"] < until]
+            for item, lines in self._all_item_lines.items()
+        }
+        return {item: lines for item, lines in early.items() if lines}
+
+    @cached_property
+    def _all_item_lines(self) -> dict[str, list[Object]]:
+        """Return the licensed lines by item, in order."""
         found: dict[str, list[Object]] = {}
         for invoice in self.invoices:
             for line in invoice["lines"]["data"]:
                 item = self._item_of(line)
-                if item is None or line["period"]["start"] >= self.readings.watched_from:
+                if item is None:
                     continue
                 recurring = self._price(price_of(line)).get("recurring") or {}
                 if recurring.get("usage_type") == "licensed":
@@ -342,6 +365,12 @@ class Timeline:
         }
         base = self.versions[0][1] if not self.events else before(self.events[0]) or self.now
         known |= {each["id"] for each in base["items"]["data"] if each["price"]["id"] == price}
+        known |= {
+            each["id"]
+            for _, _, shown in self.told
+            for each in shown["items"]["data"]
+            if each["id"] in self.later.ids and each["price"]["id"] == price
+        }
         return str(known.pop()) if len(known) == 1 else None
 
     def _untaxed(self, item: str, price: str) -> Fraction:

@@ -1,9 +1,23 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'follows_touched': true},
+    pre_hook="{{ forget_touched() }}",
+    post_hook="{{ remember_code() }}"
+) }}
+
 with states as (
-    select * from {{ ref('int_subscription_states_dated') }}
+    {{ touched_of(ref('int_subscription_states_dated')) }}
+),
+
+cycles as (
+    {{ touched_of(ref('int_subscription_cycles_billed')) }}
 ),
 
 invoices as (
-    select * from {{ ref('stg_stripe__invoices') }} {{ where_told_by('invoice_line') }}
+    {{ touched_of(ref('stg_stripe__invoices')) }}
+    {{ where_told_by('invoice_line') }}
 ),
 
 attempts as (
@@ -12,25 +26,6 @@ attempts as (
 
 clock as (
     select * from {{ ref('int_accounts_clocked') }}
-),
-
-cycles as (
-    select
-        account_id,
-        subscription_id,
-        invoice_id,
-        status,
-        attempt_count,
-        created_at,
-        finalized_at,
-        voided_at,
-        marked_uncollectible_at,
-        list_min(list_transform(
-            list_filter(lines, lambda l: not l.is_proration and not l.is_credit),
-            lambda l: l.period_starts_at
-        )) as period_starts_at
-    from invoices
-    where billing_reason = 'subscription_cycle' and subscription_id is not null
 ),
 
 paid_cycles as (

@@ -11,13 +11,16 @@ with states as (
     {{ touched_of(ref('int_subscription_states_dated')) }}
 ),
 
-lines as (
-    {{ touched_of(ref('stg_stripe__invoice_line_items')) }}
-    {{ where_told_by('invoice_line') }}
+later_items as (
+    {{ touched_of(ref('int_subscription_later_items_told')) }}
 ),
 
-prices as (
-    select * from {{ ref('int_prices_gathered') }}
+later_states as (
+    {{ touched_of(ref('int_subscription_later_items_dated')) }}
+),
+
+moments as (
+    {{ touched_of(ref('int_subscription_item_lines_dated')) }}
 ),
 
 clock as (
@@ -38,6 +41,16 @@ unnested as (
     from states
 ),
 
+-- Readings tell of each item that they show, but of those that cut lists leave out.
+shown as (
+    select unnested.*
+    from unnested
+    where (account_id, subscription_id, item.item_id) not in (
+        select (later_items.account_id, later_items.subscription_id, later_items.item_id)
+        from later_items
+    )
+),
+
 watched as (
     select
         account_id,
@@ -51,23 +64,49 @@ watched as (
         item.position,
         source,
         false as is_estimated
-    from unnested
+    from shown
     where not is_reconstructed
 ),
 
--- From here on: the time before the events begin, told by invoice lines.
-zones as (
+-- From here on: the time that invoice lines tell of. It ends where the events begin, and for a
+-- later item with the first reading that shows it.
+first_told as (
+    select
+        account_id,
+        subscription_id,
+        item_id,
+        min(told_at) as told_at,
+        arg_min(is_present, told_at) as is_present,
+        arg_min(price_id, told_at) as price_id,
+        arg_min(quantity, told_at) as quantity,
+        arg_min(discount_ids, told_at) as discount_ids,
+        arg_min(position, told_at) as position,
+        arg_min(created_at, told_at) as created_at
+    from later_items
+    group by account_id, subscription_id, item_id
+),
+
+-- The first list that is whole, where those of events are not.
+first_lists as (
+    select
+        account_id,
+        subscription_id,
+        min(told_at) as read_at
+    from later_items
+    where source = 'observed'
+    group by account_id, subscription_id
+),
+
+subscription_zones as (
     select
         states.account_id,
         states.subscription_id,
-        states.created_at,
-        states.valid_from,
-        states.valid_to,
-        clock.history_started_at
+        min(states.started_at) as started_at,
+        min(states.created_at) as created_at,
+        min(states.valid_from) filter (where states.is_reconstructed) as valid_from,
+        max(states.valid_to) filter (where states.is_reconstructed) as valid_to
     from states
-    inner join clock
-        on states.account_id = clock.account_id
-    where states.is_reconstructed
+    group by states.account_id, states.subscription_id
 ),
 
 base_items as (
@@ -75,6 +114,7 @@ base_items as (
         account_id,
         subscription_id,
         item.item_id,
+        true as is_in_base,
         item.price_id,
         item.quantity,
         item.discount_ids,
@@ -82,205 +122,101 @@ base_items as (
         case
             when item.created_at > subscription_created_at then item.created_at
             else subscription_started_at
-        end as added_at
-    from unnested
+        end as added_at,
+        valid_from as zone_from,
+        valid_to as zone_to
+    from shown
     where is_reconstructed
-),
-
--- Which item a price belongs to, where that is beyond doubt: a proration may come as an invoice
--- item, which names the subscription and the price but no item.
-items_by_price as (
+    union all by name
     select
-        account_id,
-        subscription_id,
-        price_id,
-        min(item_id) as item_id
-    from (
-        select
-            account_id,
-            subscription_id,
-            price_id,
-            item_id
-        from base_items
-        union
-        select
-            account_id,
-            subscription_id,
-            price_id,
-            subscription_item_id as item_id
-        from lines
-        where subscription_item_id is not null
-    )
-    group by account_id, subscription_id, price_id
-    having count(*) = 1
-),
-
-item_lines as (
-    select
-        lines.* exclude (subscription_item_id),
-        coalesce(lines.subscription_item_id, items_by_price.item_id) as subscription_item_id
-    from lines
-    left join items_by_price
-        on
-            lines.account_id = items_by_price.account_id
-            and lines.subscription_id = items_by_price.subscription_id
-            and lines.price_id = items_by_price.price_id
-            and lines.subscription_item_id is null
-            and lines.is_proration
-),
-
-zone_lines as (
-    select
-        lines.account_id,
-        lines.subscription_id,
-        lines.subscription_item_id as item_id,
-        lines.price_id,
-        -- Graduated prices are billed in one line for each tier.
+        first_told.account_id,
+        first_told.subscription_id,
+        first_told.item_id,
+        first_told.is_present as is_in_base,
+        first_told.price_id,
+        first_told.quantity,
+        first_told.discount_ids,
+        first_told.position,
         case
-            when prices.tiers_mode = 'graduated'
-                then cast(sum(lines.quantity) over billed_together as bigint)
-            else lines.quantity
-        end as quantity,
-        lines.is_proration,
-        lines.is_credit,
-        lines.period_starts_at as dated_at,
-        lines.invoice_created_at,
-        lines.line_position
-    from item_lines as lines
-    inner join zones
+            when first_told.created_at > zones.created_at then first_told.created_at
+            else zones.started_at
+        end as added_at,
+        zones.started_at as zone_from,
+        first_told.told_at as zone_to
+    from first_told
+    inner join subscription_zones as zones
         on
-            lines.account_id = zones.account_id
-            and lines.subscription_id = zones.subscription_id
-            and lines.period_starts_at < zones.valid_to
-            and lines.period_starts_at >= zones.valid_from
-    inner join prices
-        on
-            lines.account_id = prices.account_id
-            and lines.price_id = prices.price_id
-    where
-        lines.subscription_item_id is not null
-        and prices.usage_type = 'licensed'
-        and prices.billing_interval is not null
-    window billed_together as (
-        partition by
-            lines.account_id,
-            lines.invoice_id,
-            lines.subscription_item_id,
-            lines.price_id,
-            lines.period_starts_at,
-            lines.is_credit,
-            lines.is_proration
-    )
+            first_told.account_id = zones.account_id
+            and first_told.subscription_id = zones.subscription_id
 ),
 
--- Several changes of one second: a debit that another line takes back at once was not the
--- last, and a credit for what was only just charged was not the first.
-ranked_lines as (
-    select
-        *,
-        count(*) filter (where is_credit) over same_state > 0
-        and count(*) filter (where not is_credit) over same_state > 0 as is_undone
-    from zone_lines
-    window same_state as (
-        partition by account_id, item_id, dated_at, price_id, quantity
-    )
-),
-
-debits as (
-    select
-        account_id,
-        subscription_id,
-        item_id,
-        dated_at,
-        price_id,
-        quantity,
-        is_proration
-    from ranked_lines
-    where not is_credit
-    qualify row_number() over (
-        partition by account_id, subscription_id, item_id, dated_at
-        order by is_undone, invoice_created_at desc, is_proration desc, line_position desc
-    ) = 1
-),
-
-credits as (
-    select
-        account_id,
-        subscription_id,
-        item_id,
-        dated_at,
-        price_id,
-        quantity
-    from ranked_lines
-    where is_credit
-    qualify row_number() over (
-        partition by account_id, subscription_id, item_id, dated_at
-        order by is_undone, invoice_created_at, line_position
-    ) = 1
-),
-
--- One row per moment at which a line says what an item was, before it (credit) or from it on
--- (debit).
-moments as (
-    select
-        account_id,
-        subscription_id,
-        item_id,
-        dated_at,
-        debits.price_id,
-        debits.quantity,
-        debits.item_id is not null as has_debit,
-        credits.item_id is not null as has_credit,
-        coalesce(debits.is_proration, false) or credits.item_id is not null as is_dated,
-        credits.price_id as price_id_before,
-        credits.quantity as quantity_before
-    from debits
-    full outer join credits
-        using (account_id, subscription_id, item_id, dated_at)
-),
-
-item_ids as (
-    select
-        account_id,
-        subscription_id,
-        item_id
-    from base_items
-    union
-    select
-        account_id,
-        subscription_id,
-        item_id
+-- An item that was gone before anything was read is known by its lines alone.
+zone_items as (
+    select * from base_items
+    union all by name
+    select distinct
+        moments.account_id,
+        moments.subscription_id,
+        moments.item_id,
+        false as is_in_base,
+        cast([] as varchar []) as discount_ids,
+        1000 as position,
+        coalesce(zones.valid_from, zones.started_at) as zone_from,
+        greatest(zones.valid_to, first_lists.read_at) as zone_to
     from moments
+    inner join subscription_zones as zones
+        on
+            moments.account_id = zones.account_id
+            and moments.subscription_id = zones.subscription_id
+    left join first_lists
+        on
+            moments.account_id = first_lists.account_id
+            and moments.subscription_id = first_lists.subscription_id
+    where
+        moments.dated_at < greatest(zones.valid_to, first_lists.read_at)
+        and (moments.account_id, moments.subscription_id, moments.item_id) not in (
+            select (unnested.account_id, unnested.subscription_id, unnested.item.item_id)
+            from unnested
+        )
 ),
 
 line_bounds as (
     select
-        account_id,
-        subscription_id,
-        item_id,
-        min(dated_at) as first_at,
-        arg_min(price_id, dated_at) filter (where has_debit) as first_price_id,
-        arg_min(quantity, dated_at) filter (where has_debit) as first_quantity,
-        arg_min(has_credit, dated_at) as first_has_credit,
-        arg_min(is_dated, dated_at) as first_is_dated,
-        arg_min(price_id_before, dated_at) as price_id_before,
-        arg_min(quantity_before, dated_at) as quantity_before,
-        max(dated_at) filter (where has_credit and not has_debit) as removed_at
+        moments.account_id,
+        moments.subscription_id,
+        moments.item_id,
+        min(moments.dated_at) as first_at,
+        arg_min(moments.price_id, moments.dated_at) filter (where moments.has_debit)
+            as first_price_id,
+        arg_min(moments.quantity, moments.dated_at) filter (where moments.has_debit)
+            as first_quantity,
+        arg_min(moments.has_credit, moments.dated_at) as first_has_credit,
+        arg_min(moments.is_dated, moments.dated_at) as first_is_dated,
+        arg_min(moments.price_id_before, moments.dated_at) as price_id_before,
+        arg_min(moments.quantity_before, moments.dated_at) as quantity_before,
+        max(moments.dated_at) filter (where moments.has_credit and not moments.has_debit)
+            as removed_at
     from moments
-    group by account_id, subscription_id, item_id
+    inner join zone_items
+        on
+            moments.account_id = zone_items.account_id
+            and moments.subscription_id = zone_items.subscription_id
+            and moments.item_id = zone_items.item_id
+            and moments.dated_at < zone_items.zone_to
+    group by moments.account_id, moments.subscription_id, moments.item_id
 ),
 
 items as (
     select
-        item_ids.account_id,
-        item_ids.subscription_id,
-        item_ids.item_id,
-        zones.history_started_at,
-        base_items.item_id is not null as is_in_base,
-        base_items.price_id as base_price_id,
-        base_items.quantity as base_quantity,
-        coalesce(base_items.discount_ids, []) as discount_ids,
-        coalesce(base_items.position, 1000) as position,
+        zone_items.account_id,
+        zone_items.subscription_id,
+        zone_items.item_id,
+        clock.history_started_at,
+        zone_items.is_in_base,
+        zone_items.price_id as base_price_id,
+        zone_items.quantity as base_quantity,
+        coalesce(zone_items.discount_ids, []) as discount_ids,
+        coalesce(zone_items.position, 1000) as position,
         line_bounds.first_at,
         line_bounds.first_price_id,
         line_bounds.first_quantity,
@@ -290,33 +226,29 @@ items as (
         -- An item that is gone by now was there from the start unless its first line is the
         -- debit of an addition.
         greatest(
-            zones.valid_from,
+            zone_items.zone_from,
             case
-                when base_items.item_id is not null then base_items.added_at
+                when zone_items.is_in_base then zone_items.added_at
                 when line_bounds.first_is_dated and not line_bounds.first_has_credit
                     then line_bounds.first_at
-                else zones.valid_from
+                else zone_items.zone_from
             end
         ) as valid_from,
         case
-            when base_items.item_id is not null then zones.valid_to
-            else least(zones.valid_to, coalesce(line_bounds.removed_at, zones.valid_to))
+            when zone_items.is_in_base then zone_items.zone_to
+            else least(
+                zone_items.zone_to, coalesce(line_bounds.removed_at, zone_items.zone_to)
+            )
         end as valid_to
-    from item_ids
-    inner join zones
-        on
-            item_ids.account_id = zones.account_id
-            and item_ids.subscription_id = zones.subscription_id
-    left join base_items
-        on
-            item_ids.account_id = base_items.account_id
-            and item_ids.subscription_id = base_items.subscription_id
-            and item_ids.item_id = base_items.item_id
+    from zone_items
+    inner join clock
+        on zone_items.account_id = clock.account_id
     left join line_bounds
         on
-            item_ids.account_id = line_bounds.account_id
-            and item_ids.subscription_id = line_bounds.subscription_id
-            and item_ids.item_id = line_bounds.item_id
+            zone_items.account_id = line_bounds.account_id
+            and zone_items.subscription_id = line_bounds.subscription_id
+            and zone_items.item_id = line_bounds.item_id
+    where zone_items.is_in_base or line_bounds.item_id is not null
 ),
 
 points as (
@@ -436,6 +368,8 @@ final as (
     select *
     from reconstructed
     where valid_from < valid_to
+    union all by name
+    select * from later_states
 )
 
 select * from final

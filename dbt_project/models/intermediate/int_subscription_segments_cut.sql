@@ -20,12 +20,16 @@ invoices as (
     {{ where_told_by('invoice_line') }}
 ),
 
+cycles as (
+    {{ touched_of(ref('int_subscription_cycles_billed')) }}
+),
+
 discounts as (
     select * from {{ ref('int_discounts_gathered') }}
 ),
 
 interruptions as (
-    select * from {{ ref('int_subscription_interruptions_inferred') }}
+    {{ touched_of(ref('int_subscription_interruptions_inferred')) }}
 ),
 
 holes as (
@@ -90,56 +94,40 @@ first_payments as (
     group by account_id, subscription_id
 ),
 
-cycles as (
-    select
-        account_id,
-        subscription_id,
-        invoice_id,
-        status,
-        list_min(list_transform(
-            list_filter(lines, lambda l: not l.is_proration and not l.is_credit),
-            lambda l: l.period_starts_at
-        )) as period_starts_at
-    from invoices
-    where billing_reason = 'subscription_cycle' and subscription_id is not null
-),
-
-paid_cycles as (
-    select
-        account_id,
-        subscription_id,
-        max(period_starts_at) as period_starts_at
-    from cycles
-    where status not in ('void', 'uncollectible', 'draft')
-    group by account_id, subscription_id
-),
-
 -- A pause older than every event and sync began with the first invoice of the last unbroken run
 -- of those that brought nothing, else with the running period.
-pauses as (
+earlier_cycles as (
     select
         states.account_id,
         states.subscription_id,
-        coalesce(
-            min(cycles.period_starts_at) filter (
-                where cycles.status in ('void', 'uncollectible', 'draft')
-                and cycles.period_starts_at > coalesce(paid.period_starts_at, '-infinity')
-            ),
-            any_value(states.period_started_at)
-        ) as paused_from
+        states.period_started_at,
+        cycles.period_starts_at,
+        cycles.status in ('void', 'uncollectible', 'draft') as brings_nothing,
+        max(cycles.period_starts_at) filter (
+            where cycles.status not in ('void', 'uncollectible', 'draft')
+        ) over (partition by states.account_id, states.subscription_id) as last_paid_starts_at
     from states
     left join cycles
         on
             states.account_id = cycles.account_id
             and states.subscription_id = cycles.subscription_id
             and cycles.period_starts_at < states.valid_to
-    left join paid_cycles as paid
-        on
-            states.account_id = paid.account_id
-            and states.subscription_id = paid.subscription_id
-            and paid.period_starts_at < states.valid_to
     where states.is_reconstructed and states.pause_behavior is not null
-    group by states.account_id, states.subscription_id
+),
+
+pauses as (
+    select
+        account_id,
+        subscription_id,
+        coalesce(
+            min(period_starts_at) filter (
+                where brings_nothing
+                and period_starts_at > coalesce(last_paid_starts_at, '-infinity')
+            ),
+            any_value(period_started_at)
+        ) as paused_from
+    from earlier_cycles
+    group by account_id, subscription_id
 ),
 
 -- Every instant at which anything that MRR depends on can change.

@@ -15,9 +15,8 @@ with versions as (
     {%- endif %}
 ),
 
-events as (
-    {{ touched_of(ref('stg_stripe__subscription_events')) }}
-    {{ where_told_by('event') }}
+changes as (
+    {{ touched_of(ref('int_subscription_changes_ordered')) }}
 ),
 
 subscriptions as (
@@ -28,189 +27,19 @@ clock as (
     select * from {{ ref('int_accounts_clocked') }}
 ),
 
-{%- set state %}
-        {
-            'status': status,
-            'trial_started_at': trial_started_at,
-            'trial_ends_at': trial_ends_at,
-            'canceled_at': canceled_at,
-            'pause_behavior': pause_behavior,
-            'discount_ids': list_transform(discounts, lambda d: d.discount_id),
-            'hides_discounts': shows_one_discount and len(discounts) > 0,
-            'items': list_transform(items, lambda item: {
-                'item_id': item.item_id,
-                'position': item.position,
-                'created_at': item.created_at,
-                'price_id': item.price_id,
-                'quantity': item.quantity,
-                'discount_ids': list_transform(item.discounts, lambda d: d.discount_id)
-            })
-        } as state
-{%- endset %}
-
 observed as (
     select
         account_id,
         subscription_id,
         read_at,
         read_order,
-        {{ state }}
+        {{ subscription_state() }} as state
     from versions
-),
-
-current_items as (
-    select
-        account_id,
-        subscription_id,
-        {{ state }}
-    from subscriptions
-),
-
-event_states as (
-    select
-        account_id,
-        subscription_id,
-        event_id,
-        event_type,
-        occurred_at,
-        moment,
-        items_cut,
-        shows_one_discount,
-        {{ state }}
-    from events
-),
-
--- An event shows at most ten items, and in its old shape the first discount alone; the rest is
--- taken from the subscription itself.
-event_states_whole as (
-    select
-        event_states.* exclude (items_cut, shows_one_discount, state),
-        struct_update(
-            event_states.state,
-            items := case
-                when event_states.items_cut
-                    then list_concat(
-                        event_states.state.items,
-                        list_filter(
-                            current_items.state.items,
-                            lambda item: not list_contains(
-                                list_transform(
-                                    event_states.state.items, lambda shown: shown.item_id
-                                ),
-                                item.item_id
-                            )
-                        )
-                    )
-                when event_states.shows_one_discount
-                    then list_transform(event_states.state.items, lambda item: struct_update(
-                        item,
-                        discount_ids := coalesce(
-                            list_filter(
-                                current_items.state.items,
-                                lambda known: known.item_id = item.item_id
-                            )[1].discount_ids,
-                            item.discount_ids
-                        )
-                    ))
-                else event_states.state.items
-            end,
-            discount_ids := case
-                when event_states.shows_one_discount and len(event_states.state.discount_ids) > 0
-                    then list_concat(
-                        list_filter(
-                            event_states.state.discount_ids,
-                            lambda d: not list_contains(
-                                coalesce(current_items.state.discount_ids, []), d
-                            )
-                        ),
-                        coalesce(current_items.state.discount_ids, [])
-                    )
-                else event_states.state.discount_ids
-            end
-        ) as state
-    from event_states
-    left join current_items
-        on
-            event_states.account_id = current_items.account_id
-            and event_states.subscription_id = current_items.subscription_id
-),
-
-changes as (
-    select
-        after.account_id,
-        after.subscription_id,
-        after.event_id,
-        after.event_type,
-        after.occurred_at,
-        before.state as state_before,
-        after.state as state_after
-    from event_states_whole as after
-    left join event_states_whole as before
-        on
-            after.account_id = before.account_id
-            and after.event_id = before.event_id
-            and before.moment = 'before'
-    where after.moment = 'after'
-),
-
--- Ids and seconds do not order the events of one second: the one whose outcome another one
--- starts from comes before it.
-linked as (
-    select
-        changes.*,
-        exists (
-            select 1
-            from changes as later
-            where
-                later.account_id = changes.account_id
-                and later.subscription_id = changes.subscription_id
-                and later.occurred_at = changes.occurred_at
-                and later.event_id != changes.event_id
-                and later.state_before is distinct from later.state_after
-                and later.state_before = changes.state_after
-        ) as has_successor,
-        exists (
-            select 1
-            from changes as earlier
-            where
-                earlier.account_id = changes.account_id
-                and earlier.subscription_id = changes.subscription_id
-                and earlier.occurred_at = changes.occurred_at
-                and earlier.event_id != changes.event_id
-                and earlier.state_before is distinct from earlier.state_after
-                and earlier.state_after = changes.state_before
-        ) as has_predecessor
-    from changes
-),
-
-outcomes as (
-    select *
-    from linked
-    qualify row_number() over (
-        partition by account_id, subscription_id, occurred_at
-        order by
-            event_type = 'customer.subscription.deleted' desc,
-            event_type = 'customer.subscription.created',
-            has_successor,
-            event_id desc
-    ) = 1
-),
-
-first_of_second as (
-    select *
-    from linked
-    qualify row_number() over (
-        partition by account_id, subscription_id, occurred_at
-        order by
-            event_type = 'customer.subscription.created' desc,
-            has_predecessor,
-            event_id
-    ) = 1
 ),
 
 first_changes as (
     select *
-    from first_of_second
+    from changes
     qualify row_number() over (
         partition by account_id, subscription_id
         order by occurred_at
@@ -264,7 +93,7 @@ told_after_holes as (
             'event' as source,
             changes.state_before as state,
             unnest(clock.holes) as hole
-        from first_of_second as changes
+        from changes
         inner join clock
             on changes.account_id = clock.account_id
         union all
@@ -334,7 +163,7 @@ points as (
         0 as reading_order,
         'event' as source,
         state_after as state
-    from outcomes
+    from changes
 ),
 
 ordered as (

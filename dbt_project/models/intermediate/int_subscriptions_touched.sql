@@ -80,10 +80,7 @@ priced as (
         select
             account_id,
             hash(invoice_id, read_at, read_order) as mark,
-            unnest(list_distinct(list_transform(
-                lines,
-                lambda l: {'subscription_id': l.subscription_id, 'price_id': l.price_id}
-            ))) as line
+            unnest(line_prices) as line
         from invoices
     )
 ),

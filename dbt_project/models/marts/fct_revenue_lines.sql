@@ -10,8 +10,8 @@ dispute_transactions as (
     select * from {{ ref('stg_stripe__dispute_balance_transactions') }}
 ),
 
-lines as (
-    select * from {{ ref('stg_stripe__invoice_line_items') }}
+invoices as (
+    select * from {{ ref('stg_stripe__invoices') }}
 ),
 
 charges as (
@@ -98,35 +98,51 @@ weighted as (
     select
         account_id,
         invoice_id,
-        line_id,
-        line_position,
-        subscription_id,
-        price_id,
-        product_id,
-        amount_minor - discount_minor + exclusive_tax_minor as weight,
-        sum(amount_minor - discount_minor + exclusive_tax_minor) over (
-            partition by account_id, invoice_id
-        ) as total
-    from lines
+        list_transform(
+            lines, lambda l: l.amount_minor - l.discount_minor + l.exclusive_tax_minor
+        ) as weights,
+        lines
+    from invoices
 ),
 
 shared as (
     select
         charged.*,
-        weighted.line_id,
-        coalesce(weighted.line_position, 0) as line_position,
-        weighted.subscription_id,
-        weighted.price_id,
-        weighted.product_id,
+        weighted.lines,
+        weighted.weights,
+        list_sum(weighted.weights) as total,
         -- Cents times cents pass BIGINT only beyond a hundred million; not to be risked.
-        abs(cast(charged.amount_minor as hugeint)) * weighted.weight as share_numerator,
-        weighted.total
+        abs(cast(charged.amount_minor as hugeint)) as share_factor
     from charged
     left join weighted
         on
             charged.account_id = weighted.account_id
             and charged.invoice_id = weighted.invoice_id
-            and weighted.total > 0
+            and list_sum(weighted.weights) > 0
+),
+
+-- Most invoices have one line, and it gets everything; so does an unknown one.
+whole as (
+    select
+        shared.* exclude (lines, weights, total, share_factor),
+        lines[1].line_id as line_id,
+        coalesce(lines[1].line_position, 0) as line_position,
+        lines[1].subscription_id as subscription_id,
+        lines[1].price_id as price_id,
+        lines[1].product_id as product_id,
+        abs(amount_minor) as share_minor
+    from shared
+    where total is null or len(lines) = 1
+),
+
+unnested as (
+    select
+        shared.* exclude (lines, weights, total, share_factor),
+        unnest(lines) as line,
+        share_factor * unnest(weights) as share_numerator,
+        total
+    from shared
+    where total is not null and len(lines) > 1
 ),
 
 floored as (
@@ -135,26 +151,33 @@ floored as (
         share_numerator // total - cast(share_numerator % total < 0 as integer) as whole,
         share_numerator % total
         + case when share_numerator % total < 0 then total else 0 end as rest
-    from shared
+    from unnested
 ),
 
 -- Largest remainder: the units that the floors leave go to the largest fractions.
-allocated as (
+split as (
     select
-        *,
-        case
-            when total is null then abs(amount_minor)
-            else
-                whole + cast(
-                    row_number() over (
-                        partition by account_id, source_id
-                        order by rest desc, line_position
-                    ) <= abs(amount_minor) - sum(whole) over (
-                        partition by account_id, source_id
-                    ) as integer
-                )
-        end as share_minor
+        floored.* exclude (line, share_numerator, total, whole, rest),
+        line.line_id,
+        line.line_position,
+        line.subscription_id,
+        line.price_id,
+        line.product_id,
+        whole + cast(
+            row_number() over (
+                partition by account_id, source_id
+                order by rest desc, line.line_position
+            ) <= abs(amount_minor) - sum(whole) over (
+                partition by account_id, source_id
+            ) as integer
+        ) as share_minor
     from floored
+),
+
+allocated as (
+    select * from whole
+    union all by name
+    select * from split
 ),
 
 final as (

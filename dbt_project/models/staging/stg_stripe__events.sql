@@ -25,6 +25,7 @@ parsed as (
     select
         landed.account_id,
         landed.id,
+        landed._dlt_load_id as load_id,
         landed.object,
         from_json(
             landed.object,
@@ -45,6 +46,7 @@ final as (
     select
         account_id,
         id as event_id,
+        load_id,
         e.type as event_type,
         {{ utc('e.created') }} as created_at,
         e.api_version,

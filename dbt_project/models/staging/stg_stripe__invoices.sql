@@ -113,8 +113,19 @@ renamed as (
     from parsed
 ),
 
+-- Whose MRR the lines tell of, and at which prices: so that a build that asks which subscriptions
+-- an invoice touches need not read all lines of all invoices again.
+billed as (
+    select
+        *,
+        list_distinct(list_transform(
+            lines, lambda l: {'subscription_id': l.subscription_id, 'price_id': l.price_id}
+        )) as line_prices
+    from renamed
+),
+
 final as (
-    {{ newest_of_landed_and_known('renamed', 'landed', 'invoice_id') }}
+    {{ newest_of_landed_and_known('billed', 'landed', 'invoice_id') }}
 )
 
 select * from final

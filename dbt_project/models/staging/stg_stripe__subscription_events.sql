@@ -1,4 +1,9 @@
-{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    post_hook="{{ remember_loads() }}"
+) }}
 
 with events as (
     select *
@@ -7,8 +12,10 @@ with events as (
         starts_with(event_type, 'customer.subscription.')
         and object_type = 'subscription'
         {% if is_incremental() -%}
-        and (account_id, event_id) not in (
-            select (known.account_id, known.event_id) from {{ this }} as known
+        and load_id not in (
+            select taken.load_id
+            from staging.processed_loads as taken
+            where taken.model = '{{ this.name }}'
         )
         {%- endif %}
 ),

@@ -127,6 +127,31 @@ def more_than_ten_items(stage: Stage) -> Play:
 
 
 @case("§7")
+def later_items_prorated(stage: Stage) -> Play:
+    """Twelve items: no event shows what changes at the end of the list, but a proration does."""
+    parts = [
+        (stage.price(100 * number, product=f"Case module {number}"), number)
+        for number in range(1, 13)
+    ]
+    subscription = stage.subscribe(*parts)
+    yield stage.days(9)
+    stage.change(subscription, 11, quantity=20)
+    yield stage.days(3)
+    stage.change(subscription, 2, quantity=9)
+    yield stage.days(8)
+    stage.change(subscription, 10, quantity=4)
+    stage.change(subscription, 11, quantity=5)
+    yield stage.days(6)
+    stage.add(subscription, stage.price(300, product="Case seat"), 2)
+    yield stage.days(7)
+    stage.change(subscription, 12, quantity=3)
+    yield stage.days(5)
+    stage.remove(subscription, 11)
+    yield stage.days(4)
+    stage.remove(subscription, 0)
+
+
+@case("§7")
 def more_than_ten_lines(stage: Stage) -> Play:
     """Many pending changes: one invoice with more than ten lines."""
     subscription = stage.subscribe((stage.price(), 1))
