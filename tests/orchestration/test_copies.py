@@ -26,7 +26,7 @@ class Home:
         self.published = directory / "published"
 
     def build(self, payments: Mapping[str, int], hours: Mapping[str, int]) -> None:
-        """Fill the marts: each account has so many payments of 1, 2, 3 …"""
+        """Fill the marts: each account has so many payments of 1, 2, 3 and so on."""
         set_clock(self.warehouse, hours)
         with duckdb.connect(str(self.warehouse)) as connection:
             connection.execute(
