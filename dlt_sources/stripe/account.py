@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dlt_sources.stripe.changes import Poll, refetch
+from dlt_sources.stripe.changes import EVENTS, Poll, refetch
 from dlt_sources.stripe.client import Client, Reply, Retries
 from dlt_sources.stripe.errors import (
     AccountRevoked,
@@ -289,17 +289,12 @@ class _Sync:
     def _first_import(self) -> int:
         if self.earlier is None:
             self._take_account()
-            poll = Poll(self.reader, None)
-            # The newest events are landed too, so that the next poll's overlap finds them known.
-            since = (self.now or int(time.time())) - LAG - OVERLAP
-            first = poll.first_page(since)
-            now = self._take_time(first)
-            poll.read_on(first, since=now - LAG - OVERLAP, now=now)
+            now = self.now or self._take_time(self.client.get(EVENTS.path, [("limit", "1")]))
             if self.task.days is not None:
                 start = unix(self.task.days[0])
             else:
                 start = history_start(now, self.task.history_days)
-            self._go_on(start, import_parts(now=now, start=start), poll.landed)
+            self._go_on(start, import_parts(now=now, start=start), set())
         assert self.earlier is not None  # noqa: S101 - `_go_on` has set it
         import_lists(self.reader, self.earlier.left, landed=self.earlier.landed)
         return self.earlier.start
@@ -313,7 +308,7 @@ class _Sync:
             self._take_account()
         start = int(cursor.history_start.timestamp())
         if needs_recovery(cursor.events_cursor, now):
-            self._recover(cursor, poll, first, now)
+            self._recover(cursor, now)
             return start
         poll.read_on(first, since=poll.since, now=now)
         if self.task.days is not None:
@@ -321,11 +316,10 @@ class _Sync:
         refetch(self.reader, poll.changes, since=poll.since, now=now, sizes=cursor.sizes)
         return start
 
-    def _recover(self, cursor: Cursor, poll: Poll, first: Reply, now: int) -> None:
+    def _recover(self, cursor: Cursor, now: int) -> None:
         """Import again by lists: a gap this long may have holes in the feed."""
         self.gap_recovered = True
         self.references.follow_all()
-        poll.read_on(first, since=now - LAG - OVERLAP, now=now)
         gap = -(-(now - cursor.events_cursor) // DAY)
 
         def want_deleted(event: dict[str, Any]) -> None:
@@ -336,11 +330,11 @@ class _Sync:
         for name, ids in cursor.known.items():
             self.landing.want(name, ids)
         start = history_start(now, min(RECOVERY_MOST, gap + RECOVERY_DAYS))
-        checkpoint = self._go_on(start, import_parts(now=now, start=start), poll.landed)
+        checkpoint = self._go_on(start, import_parts(now=now, start=start), set())
         import_lists(
             self.reader,
             checkpoint.left,
-            landed=checkpoint.landed | poll.landed | cursor.seen_events,
+            landed=checkpoint.landed | cursor.seen_events,
             on_event=want_deleted,
         )
 

@@ -28,7 +28,7 @@ class Poll:
     """
 
     reader: AccountReader
-    cursor: Cursor | None
+    cursor: Cursor
     earlier: frozenset[str] = frozenset()
     """Events that an earlier try of this sync has landed."""
     changes: dict[str, Changes] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Poll:
     @property
     def since(self) -> int:
         """Start of the poll, unix seconds."""
-        return 0 if self.cursor is None else self.cursor.events_cursor - OVERLAP
+        return self.cursor.events_cursor - OVERLAP
 
     def select(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Note what the events of a page touch; return those to be landed."""
@@ -48,8 +48,8 @@ class Poll:
                 touched = list(touched_by(event))
                 if not touched or event["id"] in self.landed:
                     continue
-                known = self.cursor is not None and event["id"] in self.cursor.seen_events
-                if known and self.cursor and event["created"] < self.cursor.events_cursor:
+                known = event["id"] in self.cursor.seen_events
+                if known and event["created"] < self.cursor.events_cursor:
                     continue
                 if not known:
                     self.landed.add(event["id"])

@@ -297,9 +297,11 @@ class Client:
         headers = self._headers()
         with self._lock:
             self.requests += 1
+        began = time.monotonic()
         try:
             answer = self._pool.request("GET", url, headers=headers, redirect=False)
             status, body = answer.status, answer.data
+            seconds = time.monotonic() - began
         except urllib3.exceptions.HTTPError as failure:
             # Its text may quote a proxy's address with its password.
             return Trouble(Kind.FAILED, f"no whole answer from {self._base} ({_cause(failure)})")
@@ -310,7 +312,7 @@ class Client:
                 reply = Reply(data, server_time(answer.headers), time.time_ns())
             except MalformedBody as malformed:
                 return Trouble(Kind.CUT, str(malformed))
-            self.limiter.accepted(endpoint)
+            self.limiter.accepted(endpoint, seconds)
             self._learn_livemode(reply.data)
             return reply
         if status == 401:

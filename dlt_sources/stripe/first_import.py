@@ -1,14 +1,16 @@
-"""A first import: every list that the numbers need, the newest 30 days of history-telling events.
+"""A first import: every list that the numbers need, and 30 days of history-telling events.
+
+The newest events are landed whatever they tell, so that the next poll's overlap finds them known.
 
 Also used to recover from a gap too long for the events feed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from dlt_sources.stripe.events import FEED_DAYS
+from dlt_sources.stripe.events import FEED_DAYS, LAG, OVERLAP, touched_by
 from dlt_sources.stripe.journal import Held, Left, Part
 from dlt_sources.stripe.reader import AccountReader, everything, parts_of
 from dlt_sources.stripe.streams import BY_NAME, HISTORY_EVENT_TYPES, STREAMS, Kind
@@ -23,7 +25,7 @@ def history_start(now: int, days: int) -> int:
 
 
 def import_parts(*, now: int, start: int) -> list[Part]:
-    """Return what an import lists: state whole, history from `start` on, events that tell it.
+    """Return what an import lists: state whole, history from `start` on, and events.
 
     Args:
         now: T0, taken before anything is listed, unix seconds.
@@ -36,7 +38,14 @@ def import_parts(*, now: int, start: int) -> list[Part]:
         elif stream.kind is Kind.HISTORY:
             parts += parts_of(stream, Window(start, now + 1))
     types = [("types[]", name) for name in HISTORY_EVENT_TYPES]
-    return parts + parts_of(BY_NAME["events"], Window(now - FEED_DAYS * DAY, now + 1), types)
+    overlap = now - LAG - OVERLAP
+    parts += parts_of(BY_NAME["events"], Window(now - FEED_DAYS * DAY, overlap), types)
+    return parts + parts_of(BY_NAME["events"], Window(overlap, now + 1))
+
+
+def is_wanted(event: Mapping[str, Any]) -> bool:
+    """Tell whether an event is kept: it tells history, or a stream's object has changed."""
+    return event["type"] in HISTORY_EVENT_TYPES or any(touched_by(event))
 
 
 def import_lists(
@@ -52,14 +61,14 @@ def import_lists(
         reader: The account.
         left: `import_parts`, or what an earlier try had not read of them.
         landed: Ids of events that have been landed already.
-        on_event: Called for every event of the last 30 days that tells history.
+        on_event: Called for every event of the last 30 days that tells history, at least.
     """
 
     def new_events(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if on_event is not None:
             for event in events:
                 on_event(event)
-        return [event for event in events if event["id"] not in landed]
+        return [event for event in events if event["id"] not in landed and is_wanted(event)]
 
     for each in left:
         if isinstance(each, Held):

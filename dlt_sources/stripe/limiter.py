@@ -5,14 +5,29 @@ Pure timing belongs here: no HTTP, no threads of its own. `docs/stripe.md` has t
 
 from __future__ import annotations
 
+import heapq
+import itertools
+import math
 import random
 import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 MARGIN = 0.98
 """Share of the allowed rate that is used: requests sent evenly do not arrive evenly."""
+
+CATCH_UP = 0.8
+"""Least time between two requests, as a share of the even pace: turns that nobody could use are
+made up for within the second, and never by a burst."""
+
+SPARE = 1.4
+"""Requests in flight beyond what the rate needs on average: some answers take longer."""
+
+LOWERED = 0.9
+"""What a refused rate is multiplied by. Little, because a hiccup of a tenth of a second anywhere
+on the way makes requests arrive too close together; again and again, if refusals go on."""
 
 
 @dataclass(frozen=True)
@@ -31,32 +46,57 @@ LIVE = Limits(overall=100.0, per_endpoint=25.0, concurrency=40, per_endpoint_con
 SANDBOX = Limits(overall=25.0, per_endpoint=25.0, concurrency=12, per_endpoint_concurrency=3)
 
 
-class Pace:
-    """One bucket without bursts: the n-th request goes at least n intervals after the first.
+@dataclass(eq=False, slots=True)
+class Turn:
+    """When a request may go; once it went, when that was."""
 
-    A burst would be allowed by a token bucket and refused by a counter of whole seconds; which of
-    them Stripe uses is not documented, and an even pace satisfies both.
+    at: float
+
+
+@dataclass(eq=False, slots=True)
+class Waiting:
+    """A request that waits for an overall turn: for its own, or until it is given another's."""
+
+    turn: Turn
+    given: threading.Event
+
+
+class Pace:
+    """One bucket: no second, whenever it begins, holds more requests than the rate.
+
+    Whether Stripe counts in buckets, in whole seconds or over the last one is not documented; who
+    keeps to the last, the strictest, keeps to all.
     """
 
     def __init__(self, rate: float) -> None:
         self._ceiling = rate * MARGIN
         self.rate = self._ceiling
-        self._next = float("-inf")
+        self._turns: deque[Turn] = deque(maxlen=max(1, int(rate)))
+        self._lowered = float("-inf")
 
-    def reserve(self, now: float) -> float:
-        """Return the instant, at or after `now`, at which the caller's request may go."""
-        at = max(now, self._next)
-        self._next = at + 1.0 / self.rate
-        return at
+    def reserve(self, now: float) -> Turn:
+        """Return the turn, at or after `now`, of the caller's request."""
+        at = now
+        if self._turns:
+            even = self.rate < self._ceiling
+            at = max(at, self._turns[-1].at + (1.0 if even else CATCH_UP) / self.rate)
+        if len(self._turns) == self._turns.maxlen:
+            at = max(at, self._turns[0].at + 1.0 / MARGIN)
+        self._turns.append(Turn(at))
+        return self._turns[-1]
 
     def refused(self, now: float) -> None:
-        """Stripe said this bucket is full: stop for a moment, then go on more slowly."""
-        self.rate = max(self.rate * 0.7, self._ceiling * 0.05)
-        self._next = max(self._next, now + 0.5)
+        """Stripe said this bucket is full: go on more slowly.
+
+        Refusals of one second have one cause, so they lower the rate once.
+        """
+        if now - self._lowered >= 1.0:
+            self._lowered = now
+            self.rate = max(self.rate * LOWERED, self._ceiling * 0.05)
 
     def accepted(self) -> None:
         """A request went through: recover, slowly, to the allowed rate."""
-        self.rate = min(self._ceiling, self.rate + self._ceiling * 0.005)
+        self.rate = min(self._ceiling, self.rate + self._ceiling * 0.0025)
 
 
 class Limiter:
@@ -67,11 +107,14 @@ class Limiter:
         limits: Limits,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        pause: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         self._clock = clock
-        self._sleep = sleep
+        self._pause = pause
         self._lock = threading.Lock()
+        self._ahead: defaultdict[str, float] = defaultdict(float)
+        self._arrivals = itertools.count()
+        self._waiting: list[tuple[float, int, Waiting]] = []
         self.use(limits)
 
     def use(self, limits: Limits) -> None:
@@ -82,6 +125,7 @@ class Limiter:
             self._endpoints: dict[str, Pace] = {}
             self.concurrency = limits.concurrency
             self._endpoint_concurrency: dict[str, int] = {}
+            self._seconds: dict[str, float] = {}
 
     @property
     def limits(self) -> Limits:
@@ -91,6 +135,24 @@ class Limiter:
     def endpoint_concurrency(self, endpoint: str) -> int:
         """Requests to `endpoint` that may be in flight now."""
         return self._endpoint_concurrency.get(endpoint, self._limits.per_endpoint_concurrency)
+
+    def side_by_side(self, endpoint: str) -> int:
+        """Requests to `endpoint` in flight that use all of its rate, as long as answers take."""
+        allowed = self.endpoint_concurrency(endpoint)
+        seconds = self._seconds.get(endpoint)
+        if seconds is None:
+            return allowed
+        return min(allowed, max(2, math.ceil(self._limits.per_endpoint * seconds * SPARE)))
+
+    def expect(self, endpoint: str, requests: float) -> None:
+        """Note that `endpoint` has so many requests more before it, or fewer."""
+        with self._lock:
+            self._ahead[endpoint] += requests
+
+    def ahead(self, endpoint: str) -> float:
+        """Return the requests that `endpoint` has before it, as far as known."""
+        with self._lock:
+            return self._ahead[endpoint]
 
     def _pace(self, endpoint: str) -> Pace:
         return self._endpoints.setdefault(endpoint, Pace(self._limits.per_endpoint))
@@ -102,20 +164,45 @@ class Limiter:
         once would book overall turns far ahead for a busy endpoint while others stand idle.
         """
         with self._lock:
-            at = self._pace(endpoint).reserve(self._clock())
-        self._sleep_until(at)
-        with self._lock:
-            at = self._overall.reserve(self._clock())
-        self._sleep_until(at)
+            turn = self._pace(endpoint).reserve(self._clock())
+        mine = Waiting(turn, threading.Event())
+        self._pause_until_turn(mine)
+        overall = self._wait_overall(endpoint, mine)
+        # A thread may have been woken late, by a busy machine for instance. What counts for the
+        # requests after it is when it went.
+        turn.at = overall.at = self._clock()
 
-    def _sleep_until(self, at: float) -> None:
-        delay = at - self._clock()
+    def _wait_overall(self, endpoint: str, mine: Waiting) -> Turn:
+        """Wait for an overall turn, and return it.
+
+        Whose turn it is gives it to the endpoint that has most before it, and takes that one's
+        turn: the last to be done can never make up for a turn that it has to do without.
+        """
+        with self._lock:
+            mine.turn = self._overall.reserve(self._clock())
+            heapq.heappush(self._waiting, (-self._ahead[endpoint], next(self._arrivals), mine))
+        while True:
+            self._pause_until_turn(mine)
+            with self._lock:
+                if mine.given.is_set():
+                    return mine.turn
+                _, _, first = heapq.heappop(self._waiting)
+                if first is mine:
+                    return mine.turn
+                first.turn, mine.turn = mine.turn, first.turn
+                first.given.set()
+
+    def _pause_until_turn(self, mine: Waiting) -> None:
+        """Wait for the turn, or for being given another's."""
+        delay = mine.turn.at - self._clock()
         if delay > 0:
-            self._sleep(delay)
+            self._pause(mine.given, delay)
 
-    def accepted(self, endpoint: str) -> None:
-        """Note a request that was not refused."""
+    def accepted(self, endpoint: str, seconds: float) -> None:
+        """Note a request that was not refused, and how long its answer took."""
         with self._lock:
+            known = self._seconds.get(endpoint, seconds)
+            self._seconds[endpoint] = known + (seconds - known) * 0.2
             self._overall.accepted()
             self._pace(endpoint).accepted()
             if self.concurrency < self._limits.concurrency:

@@ -18,10 +18,13 @@ from dlt_sources.stripe.models import Progress
 from dlt_sources.stripe.rows import tombstone
 from dlt_sources.stripe.streams import BY_NAME, Nested, Stream
 from dlt_sources.stripe.tasks import TaskGroup
-from dlt_sources.stripe.windows import PAGE, Window, continue_after
+from dlt_sources.stripe.windows import PAGE, Window, continue_after, estimate_pages
 
 MIN_LIMIT = 10
 """Page size below which a page that keeps arriving cut is a failure."""
+
+SPLIT_FROM = 0.5
+"""Pages of a part that is cut, at least, as a share of those of an average part of its list."""
 
 EARLIEST = 1_293_840_000
 """2011-01-01, before Stripe's first customers: nothing is expected before it."""
@@ -161,20 +164,21 @@ class AccountReader:
         )
         self.report(Progress(self.account_id, stream.name, self.phase, count))
 
-    def _later(self, endpoint: str, work: Callable[..., None], *args: Any) -> None:
-        self.group.add(endpoint, lambda: work(*args))
-
     # Lists.
 
-    def read_part(self, part: Part, select: Select = everything, *, kept: bool = False) -> None:
+    def read_part(
+        self, part: Part, select: Select = everything, *, kept: bool = False, pages: float = 1.0
+    ) -> None:
         """Queue the reading of a part of a list.
 
         Args:
             part: Which part.
             select: Chooses what is landed; everything if not given.
             kept: Whether the part is in the checkpoint.
+            pages: How many it may have.
         """
-        self._later(BY_NAME[part.stream].path, self._list_page, part, select, kept)
+        read = partial(self._list_page, part, select, kept)
+        self.group.add(BY_NAME[part.stream].path, read, requests=pages)
 
     def list_window(self, stream: Stream, window: Window, select: Select = everything) -> None:
         """Queue the reading of every object of `stream` in `window`, in all its variants."""
@@ -214,7 +218,8 @@ class AccountReader:
             kept=kept,
         )
         for each in left:
-            self.read_part(each, select, kept=kept)
+            pages = estimate_pages(part.window, members[-1]["created"], self.floor) / len(left)
+            self.read_part(each, select, kept=kept, pages=pages)
 
     def _instead(self, part: Part, other: Part, select: Select, kept: bool) -> None:
         if kept:
@@ -226,10 +231,13 @@ class AccountReader:
         path, last, window = BY_NAME[part.stream].path, members[-1], part.window
         if last["id"] == window.starting_after:
             raise StripeReadError(f"{path}: the list does not advance past {last['id']}")
-        idle = self.client.limiter.endpoint_concurrency(path) - self.group.active(path)
-        windows = continue_after(
-            window, last["id"], last["created"], floor=self.floor, idle=max(0, idle)
-        )
+        limiter, active = self.client.limiter, self.group.active(path)
+        idle = max(0, limiter.side_by_side(path) - active)
+        pages = estimate_pages(window, last["created"], self.floor)
+        if pages < SPLIT_FROM * limiter.ahead(path) / max(1, active):
+            # A larger part comes back in a moment; cutting that one makes fewer half-empty pages.
+            idle = 0
+        windows = continue_after(window, last["id"], last["created"], floor=self.floor, idle=idle)
         return [replace(part, window=each) for each in windows]
 
     # Nested lists.
@@ -285,7 +293,7 @@ class AccountReader:
     def fetch(self, stream_name: str, object_id: str, held: Held | None = None) -> None:
         """Queue the reading of one object; one that is gone lands as a tombstone."""
         stream = BY_NAME[stream_name]
-        self._later(stream.path, self._fetch, stream, object_id, held)
+        self.group.add(stream.path, partial(self._fetch, stream, object_id, held))
 
     def _fetch(self, stream: Stream, object_id: str, held: Held | None) -> None:
         try:

@@ -19,7 +19,7 @@ from dlt.extract import DltResource
 from dlt_sources.stripe.account import AccountResult, Shared, sync_account
 from dlt_sources.stripe.client import DEFAULT_RETRIES, Retries
 from dlt_sources.stripe.landing import CHECKPOINT_SECONDS, ROWS_PER_TABLE, MemoryBudget
-from dlt_sources.stripe.memory import return_large_blocks
+from dlt_sources.stripe.memory import return_large_blocks, short_collections
 from dlt_sources.stripe.models import AccountOutcome, AccountTask, Progress
 from dlt_sources.stripe.rows import OBJECT_SCHEMA, SYNC_SCHEMA
 from dlt_sources.stripe.streams import STREAMS, SYNCS_TABLE
@@ -113,6 +113,7 @@ class Reading:
         pools = Pools(REQUEST_THREADS)
         try:
             with (
+                short_collections(),
                 ThreadPoolExecutor(REQUEST_THREADS, "stripe-request") as requests,
                 ThreadPoolExecutor(accounts, "stripe-account") as coordinators,
             ):

@@ -33,12 +33,12 @@ class TaskGroup:
         self._limiter = limiter
         self._on_failure = on_failure
         self._changed = threading.Condition()
-        self._queues: dict[str, deque[tuple[Task, bool]]] = {}
+        self._queues: dict[str, deque[tuple[Task, bool, float]]] = {}
         self._running: dict[str, int] = {}
         self._held = 0
         self._error: BaseException | None = None
 
-    def add(self, endpoint: str, task: Task, *, holds: bool = False) -> None:
+    def add(self, endpoint: str, task: Task, *, holds: bool = False, requests: float = 1.0) -> None:
         """Queue a task; it starts when its endpoint and the account have room.
 
         Args:
@@ -46,11 +46,13 @@ class TaskGroup:
             task: The task.
             holds: Whether it keeps an object in memory until it is done. While many do, only they
                 are started.
+            requests: How many requests it and what follows from it may come to.
         """
         with self._changed:
             if self._error is None:
                 self._held += holds
-                self._queues.setdefault(endpoint, deque()).append((task, holds))
+                self._queues.setdefault(endpoint, deque()).append((task, holds, requests))
+                self._limiter.expect(endpoint, requests)
                 self._start()
 
     def active(self, endpoint: str) -> int:
@@ -87,7 +89,7 @@ class TaskGroup:
                     self._executor.submit(self._run, endpoint, *queue.popleft())
                     started = True
 
-    def _run(self, endpoint: str, task: Task, holds: bool) -> None:
+    def _run(self, endpoint: str, task: Task, holds: bool, requests: float) -> None:
         error: BaseException | None = None
         try:
             task()
@@ -96,6 +98,7 @@ class TaskGroup:
         with self._changed:
             self._running[endpoint] -= 1
             self._held -= holds
+            self._limiter.expect(endpoint, -requests)
             if error is not None:
                 if self._error is None:
                     self._error = error

@@ -5,7 +5,6 @@ change. Other people's packages are imported once; each test runs in a fork that
 project's own code afresh. A line of JSON per trap says its number and pytest's exit code.
 """
 
-import importlib.util
 import json
 import os
 import shutil
@@ -20,7 +19,15 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
-NEEDED = ("connections", "dlt_sources", "stripe_simulator", "tests", "pyproject.toml")
+NEEDED = (
+    "connections",
+    "dbt_project",
+    "dlt_sources",
+    "orchestration",
+    "stripe_simulator",
+    "tests",
+    "pyproject.toml",
+)
 
 MOST_SECONDS = 300
 
@@ -86,13 +93,12 @@ def run_forked(tree: Path, test: str) -> int:
 
 
 def load_traps() -> Any:
-    """Load the table by itself: importing the package `tests` would bring the project's code."""
-    spec = importlib.util.spec_from_file_location("traps", Path(__file__).with_name("traps.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["traps"] = module
-    spec.loader.exec_module(module)
-    return module.TRAPS
+    """Load the table and forget its modules: each fork imports the project's code afresh."""
+    from tests.dlt_sources.traps import TRAPS
+
+    for name in [each for each in sys.modules if each.split(".")[0] == "tests"]:
+        del sys.modules[name]
+    return TRAPS
 
 
 def main(tree: Path) -> None:

@@ -1,6 +1,7 @@
 """The limiter under a virtual clock."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -23,10 +24,13 @@ class Clock:
         with self._lock:
             self.now += seconds
 
+    def pause(self, given: threading.Event, seconds: float) -> None:
+        self.sleep(seconds)
+
 
 def limiter(limits: Limits) -> tuple[Limiter, Clock]:
     clock = Clock()
-    return Limiter(limits, clock=clock, sleep=clock.sleep), clock
+    return Limiter(limits, clock=clock, pause=clock.pause), clock
 
 
 def most_in_a_second(times: list[float]) -> int:
@@ -51,8 +55,8 @@ def test_no_second_holds_more_than_the_limits(endpoints: list[str]) -> None:
 
 def test_a_busy_endpoint_does_not_hold_up_the_others() -> None:
     pace = Pace(25.0)
-    booked = [pace.reserve(0.0) for _ in range(100)]
-    assert booked[-1] > 3.9, "the busy endpoint waits for itself"
+    booked = [pace.reserve(0.0).at for _ in range(100)]
+    assert booked[-1] > 3.8, "the busy endpoint waits for itself"
     limit, clock = limiter(LIVE)
     for _ in range(10):
         limit.wait("/v1/charges")
@@ -69,6 +73,67 @@ def test_the_rate_is_used_almost_wholly() -> None:
     assert 250 / 25 <= clock.now - start + 0.05 <= 250 / 25 * 1.03
 
 
+def test_turns_that_nobody_could_use_are_made_up_for_without_a_burst() -> None:
+    limit, clock = limiter(LIVE)
+    sent = []
+    for n in range(100):
+        limit.wait("/v1/charges")
+        sent.append(clock.now)
+        if n == 50:
+            clock.sleep(0.3)
+    assert most_in_a_second(sent) <= 25
+    assert min(after - before for before, after in pairwise(sent)) > 0.03
+    assert sent[-1] - sent[0] < 100 / 25 + 0.3
+
+
+def test_who_is_woken_late_is_counted_when_it_went() -> None:
+    clock = Clock()
+
+    def late(given: threading.Event, seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(sent) % 10 == 5:
+            clock.sleep(0.09)
+
+    limit = Limiter(LIVE, clock=clock, pause=late)
+    sent: list[float] = []
+    for _ in range(200):
+        limit.wait("/v1/charges")
+        sent.append(clock.now)
+    assert most_in_a_second(sent) <= 25
+
+
+def test_a_scarce_turn_goes_to_the_endpoint_that_has_most_before_it() -> None:
+    clock = Clock()
+    held = threading.Semaphore(0)
+    asleep = threading.Semaphore(0)
+
+    def pause(given: threading.Event, seconds: float) -> None:
+        asleep.release()
+        # The first to be woken is the one whose turn it is; the other must be given it.
+        while not given.wait(0.01):
+            if held.acquire(blocking=False):
+                clock.sleep(seconds)
+                return
+
+    limit = Limiter(Limits(1.0, 25.0, 9, 9), clock=clock, pause=pause)
+    limit.expect("/v1/charges", 200)
+    limit.expect("/v1/prices", 2)
+    limit.wait("/v1/account")
+    sent: list[str] = []
+    threads = []
+    for endpoint in ("/v1/prices", "/v1/charges"):
+        thread = threading.Thread(target=lambda e=endpoint: (limit.wait(e), sent.append(e)))
+        thread.start()
+        assert asleep.acquire(timeout=10)
+        threads.append(thread)
+    held.release()
+    threads[1].join(10)
+    assert sent == ["/v1/charges"]
+    held.release()
+    threads[0].join(10)
+    assert sent == ["/v1/charges", "/v1/prices"]
+
+
 @pytest.mark.parametrize(
     ("reason", "slower"),
     [
@@ -78,18 +143,41 @@ def test_the_rate_is_used_almost_wholly() -> None:
     ],
 )
 def test_a_refused_rate_is_lowered_and_recovers(reason: str, slower: str) -> None:
+    def gap() -> float:
+        limit.wait(slower)
+        before = clock.now
+        limit.wait(slower)
+        return clock.now - before
+
     limit, clock = limiter(Limits(25.0, 25.0, 9, 9))
-    limit.refused("/v1/charges", reason)
-    limit.wait(slower)
-    first = clock.now
-    limit.wait(slower)
-    assert clock.now - first > 1 / 25 * 1.3
-    for _ in range(200):
-        limit.accepted(slower)
-    limit.wait(slower)
-    again = clock.now
-    limit.wait(slower)
-    assert clock.now - again < 1 / 25 * 1.05
+    for _ in range(10):
+        limit.refused("/v1/charges", reason)
+    clock.sleep(1.0)
+    once = gap()
+    assert 1 / 25 * 1.1 < once < 1 / 25 * 1.2, "refusals of one moment have one cause"
+    for _ in range(5):
+        clock.sleep(1.0)
+        limit.refused("/v1/charges", reason)
+    clock.sleep(1.0)
+    assert gap() > once * 1.5
+    for _ in range(400):
+        limit.accepted(slower, 0.1)
+    clock.sleep(1.0)
+    assert gap() < 1 / 25 * 1.05
+
+
+def test_as_many_requests_are_in_flight_as_the_rate_needs() -> None:
+    limit, _ = limiter(LIVE)
+    most = limit.side_by_side("/v1/charges")
+    assert most == LIVE.per_endpoint_concurrency, "nothing is known yet"
+    needed = []
+    for seconds in (0.05, 0.12, 0.3, 2.0):
+        for _ in range(50):
+            limit.accepted("/v1/charges", seconds)
+        needed.append(limit.side_by_side("/v1/charges"))
+        assert needed[-1] >= min(most, 25 * seconds)
+    assert needed == sorted(needed)
+    assert needed[1] < most / 2, "each part of a list ends in a page that is half empty"
 
 
 def test_concurrency_is_halved_by_its_reason_and_recovers() -> None:
@@ -100,7 +188,7 @@ def test_concurrency_is_halved_by_its_reason_and_recovers() -> None:
     assert limit.endpoint_concurrency("/v1/charges") == LIVE.per_endpoint_concurrency // 2
     assert limit.endpoint_concurrency("/v1/invoices") == LIVE.per_endpoint_concurrency
     for _ in range(50):
-        limit.accepted("/v1/charges")
+        limit.accepted("/v1/charges", 0.1)
     assert limit.concurrency == LIVE.concurrency
     assert limit.endpoint_concurrency("/v1/charges") == LIVE.per_endpoint_concurrency
 

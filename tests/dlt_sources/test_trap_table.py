@@ -16,7 +16,12 @@ def test_each_defence_is_where_the_table_says_and_each_test_exists() -> None:
         file, _, name = trap.test.partition("::")
         if file not in names:
             tree = ast.parse((ROOT / file).read_text())
-            names[file] = {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
+            names[file] = {
+                each.name if above is tree else f"{above.name}::{each.name}"
+                for above in (tree, *(each for each in tree.body if isinstance(each, ast.ClassDef)))
+                for each in above.body
+                if isinstance(each, ast.FunctionDef)
+            }
         assert name in names[file], trap.says
 
 
