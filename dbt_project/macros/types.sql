@@ -15,13 +15,14 @@ the zone once and not row by row, so the zones that accounts live in are written
 not among them gets the same answer slowly.
 -#}
 {% macro local_day(instant, time_zone) -%}
+    {%- set at = "timezone('UTC', " ~ instant ~ ")" -%}
     cast(
     {%- for zone in known_time_zones() %}
         {%- if loop.first %} case {{ time_zone }}{% endif %}
-        when '{{ zone }}' then timezone('{{ zone }}', timezone('UTC', {{ instant }}))
+        when '{{ zone }}' then timezone('{{ zone }}', {{ at }})
         {%- if loop.last %} else{% endif %}
     {%- endfor %}
-        timezone({{ time_zone }}, timezone('UTC', {{ instant }}))
+        timezone({{ time_zone }}, {{ at }})
     {%- if known_time_zones() %} end{% endif %}
     as date)
 {%- endmacro %}

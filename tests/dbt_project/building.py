@@ -54,21 +54,7 @@ def dbt(
     before = dict(os.environ)
     os.environ.update(environment or {})
     given = orjson.dumps(variables or {})
-    options = [
-        "--project-dir",
-        str(project),
-        "--profiles-dir",
-        str(project),
-        "--target-path",
-        str(warehouse.parent / "target"),
-        "--log-path",
-        str(warehouse.parent / "logs"),
-        "--log-level-file",
-        "none",
-        "--quiet",
-        "--vars",
-        given.decode(),
-    ]
+    options = _options(warehouse, project, given)
     try:
         if project == PROJECT and given not in _MANIFESTS:
             parsed = dbtRunner().invoke(["parse", "--no-partial-parse", *options])
@@ -94,6 +80,40 @@ def dbt(
         if str(node.status) in ("error", "fail", "runtime error")
     ]
     raise BuildFailed("\n".join(failed))
+
+
+def written_by_parse(warehouse: Path) -> Path:
+    """Parse the project anew, so that the adapter knows the warehouse and all files are written.
+
+    Returns:
+        The folder with what dbt's own `parse` writes, such as `semantic_manifest.json`.
+    """
+    from dbt.cli.main import dbtRunner
+
+    os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
+    options = _options(warehouse, PROJECT, b"{}")
+    parsed = dbtRunner().invoke(["parse", "--no-partial-parse", *options])
+    if not parsed.success:
+        raise BuildFailed(str(parsed.exception))
+    return warehouse.parent / "target"
+
+
+def _options(warehouse: Path, project: Path, variables: bytes) -> list[str]:
+    return [
+        "--project-dir",
+        str(project),
+        "--profiles-dir",
+        str(project),
+        "--target-path",
+        str(warehouse.parent / "target"),
+        "--log-path",
+        str(warehouse.parent / "logs"),
+        "--log-level-file",
+        "none",
+        "--quiet",
+        "--vars",
+        variables.decode(),
+    ]
 
 
 def rows(warehouse: Path, query: str, parameters: object = None) -> list[dict[str, Any]]:

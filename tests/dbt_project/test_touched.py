@@ -16,11 +16,14 @@ from stripe_simulator.store import ObjectStore
 from stripe_simulator.world import build_world
 from tests.dbt_project.building import dbt, rows
 from tests.dbt_project.landing import Load, land
+from tests.dbt_project.plans import quadratic_joins
 from tests.dbt_project.proving import NOW, START
 from tests.dbt_project.worlds import DAY, Reader
 
 pytestmark = pytest.mark.e2e
 
+# Joins of all pairs of rows, of the first build and of the one for the touched alone.
+PLANS: list[dict[str, list[str]]] = []
 TOUCHED = "select account_id, subscription_id from intermediate.int_subscriptions_touched"
 
 
@@ -62,12 +65,19 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for reader in readers:
                 land(connection, reader.load())
         dbt(file, "build")
+        PLANS.append(quadratic_joins(file))
     return file
 
 
 def copied(warehouse: Path, folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     return Path(shutil.copy(warehouse, folder / warehouse.name))
+
+
+def test_nothing_is_compared_with_everything(warehouse: Path) -> None:
+    """The work grows as the data do, not with their square."""
+    assert warehouse.exists()
+    assert PLANS == [{}, {}]
 
 
 def test_a_day_touches_few(warehouse: Path) -> None:

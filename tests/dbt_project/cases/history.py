@@ -149,3 +149,48 @@ def an_old_event_hides_a_second_discount() -> tuple[Streams, Expected]:
         "mrr_net": "90",
         "net_days": {21: "90", 15: "80", 9: "90"},
     }
+
+
+@case
+def a_later_item_is_dated_by_its_proration() -> tuple[Streams, Expected]:
+    """Of twelve items events show ten: the change of the last stands on an invoice alone.
+
+    The one before it changed without a proration: its next cycle line shows it.
+    """
+    of = [price(str(100 * number)) for number in range(1, 13)]
+    made = subscription(*((each, 1) for each in of[:10]), (of[10], 3), (of[11], 5), start=ago(60))
+    items = made["items"]["data"]
+    cut = made | {"items": made["items"] | {"data": items[:10], "has_more": True}}
+    updated = [
+        event("customer.subscription.updated", cut, at, {"latest_invoice": "in_before"})
+        for at in (ago(20), ago(12))
+    ]
+    was = items[11] | {"quantity": 2}
+    prorated = [
+        line(made["id"], of[11], was, -800, ago(12), proration=True, credits="in_before"),
+        line(made["id"], of[11], items[11], 2000, ago(12), proration=True),
+    ]
+    invoices = [
+        invoice(
+            line(made["id"], of[10], items[10] | {"quantity": 1}, 1100, ago(35)),
+            line(made["id"], of[11], was, 2400, ago(35)),
+            created=ago(35),
+            subscription=made["id"],
+        ),
+        invoice(
+            *prorated,
+            created=ago(12),
+            subscription=made["id"],
+            billing_reason="subscription_update",
+        ),
+        invoice(
+            line(made["id"], of[10], items[10], 3300, ago(5)),
+            line(made["id"], of[11], items[11], 6000, ago(5)),
+            created=ago(5),
+            subscription=made["id"],
+        ),
+    ]
+    return streams(made, invoices=invoices, events=updated), {
+        "mrr": "148",
+        "days": {25: "90", 13: "90", 11: "126", 6: "126", 4: "148"},
+    }

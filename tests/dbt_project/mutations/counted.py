@@ -23,8 +23,8 @@ COUNTED = (
     changed(
         "what happens at midnight is of the day before",
         "macros/types.sql",
-        "timezone('UTC', {{ instant }})",
-        "timezone('UTC', {{ instant }} - interval 1 second)",
+        "timezone('UTC', \" ~ instant ~ \")",
+        "timezone('UTC', \" ~ instant ~ \" - interval 1 second)",
         "midnight_belongs_to_the_new_day",
         "int_accounts_clocked",
     ),
@@ -65,10 +65,17 @@ COUNTED = (
     ),
     changed(
         "the present is held back over prorations",
-        f"{INTERMEDIATE}int_subscription_item_states_dated.sql",
+        f"{INTERMEDIATE}int_subscription_item_lines_dated.sql",
         "{{ where_told_by('invoice_line') }}",
         "where false",
         "prorations_date_changes",
+    ),
+    changed(
+        "what a cut list leaves out always was what it is now",
+        f"{INTERMEDIATE}int_subscription_item_lines_dated.sql",
+        "when later_subscriptions.subscription_id is not null then 'infinity'",
+        "when later_subscriptions.subscription_id is not null then '-infinity'",
+        "a_later_item_is_dated_by_its_proration",
     ),
     # §4 and the rulings on it.
     changed(

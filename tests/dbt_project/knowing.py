@@ -1,0 +1,200 @@
+"""What no import of a window of days can know of a world, and why.
+
+Belongs here: each reason why a number of the ledger is not expected of the marts, as narrow as the
+world's own decisions make it. Not here: comparing (`comparing`).
+
+Everything else is compared, whatever kind of world it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from stripe_simulator.store import ObjectStore
+from stripe_simulator.world import World, log
+from stripe_simulator.world.account import Account
+from stripe_simulator.world.cases import CASES
+from tests.dbt_project.worlds_drawn import UNTOLD, Chosen
+from tests.oracle.readings import Readings
+
+# Rates over the last 30 days that weigh by MRR need closings from before the window: they are NULL
+# on its first 30 days, whatever another computation may know.
+WEIGHTED_RATES = frozenset(
+    {"gross_mrr_churn_rate", "net_mrr_churn_rate", "grr", "nrr", "quick_ratio"}
+)
+OVER_30_DAYS = WEIGHTED_RATES | {"customer_churn_rate_30d", "ltv"}
+# What rests on payments and customers alone is known for the whole window.
+PAYMENTS = frozenset(
+    [
+        "customer_count",
+        "new_customers",
+        "customer_growth_rate",
+        "realised_revenue_per_customer",
+        "payment_success_rate",
+        "attempt_success_rate",
+        "succeeded_payments",
+        "pending_payments",
+        "transaction_count",
+        "failed_payments",
+        "failed_amount",
+        "failed_payments_unrecovered",
+        "recovered_payments",
+        "recovered_amount",
+        "payment_recovery_rate",
+        "hours_to_recovery",
+        "gross_revenue",
+        "refunds",
+        "disputes",
+        "net_revenue",
+        "invoiced_revenue",
+        "trial_starts",
+        "churned_subscriptions",
+    ]
+)
+# Discounts are not in these.
+UNDISCOUNTED = frozenset(
+    {"mrr_gross", "active_subscriptions", "trialing_subscriptions", "new_subscriptions"}
+    | {"trial_conversions", "trial_conversion_rate"}
+)
+# A change early on a first local day that began before the imported window left its invoice
+# outside; from the close of that day on MRR is right.
+CHANGES = frozenset({"mrr_opening", "mrr_expansion", "mrr_contraction"})
+
+FIRST_DAY = "the first local day began before the imported window"
+NET_DISCOUNT = "a discount ended before the events begin and is on no imported invoice"
+DISCOUNT = "such a discount took from MRR by default, or hid one that does"
+STAGED = "a staged case changed what leaves no dated trace"
+BEFORE = "the 30 days before rest on a staged case before the window"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Until which day what is not known of an account; `date.min` where all of it is.
+
+    Attributes:
+        first_day: First day of the imported window.
+        cuts_first_day: Whether the window begins in the middle of it.
+        net_until: The last day on which a discount that nobody can see was live.
+        discounts_until: The same, of one that decides what is subtracted by default.
+        staged_until: The last day before events tell of staged cases that leave no trace.
+        is_staged: Whether cases are staged at all.
+    """
+
+    first_day: dt.date
+    cuts_first_day: bool = False
+    net_until: dt.date = dt.date.min
+    discounts_until: dt.date = dt.date.min
+    staged_until: dt.date = dt.date.min
+    is_staged: bool = False
+
+    def why_unknown(self, metric: str, day: dt.date) -> str | None:
+        """Return why a metric of a day cannot be known, or None if it is to be compared."""
+        if metric in PAYMENTS:
+            return None
+        last = day - dt.timedelta(days=30) if metric in OVER_30_DAYS else day
+        # A movement of the day after is one from what was not known.
+        last -= dt.timedelta(days=1)
+        if last <= self.staged_until:
+            return STAGED
+        if self.is_staged and last < self.first_day - dt.timedelta(days=1):
+            return BEFORE
+        if metric == "mrr_net":
+            return NET_DISCOUNT if day <= max(self.net_until, self.discounts_until) else None
+        if metric not in UNDISCOUNTED and last <= self.discounts_until:
+            return DISCOUNT
+        if self.cuts_first_day and metric in CHANGES and day == self.first_day:
+            return FIRST_DAY
+        return None
+
+
+def limits(
+    chosen: Chosen,
+    world: World,
+    store: ObjectStore,
+    account_id: str,
+    readings: Readings,
+    history_start: int,
+) -> Limits:
+    """Work out from a world's own decisions what its import cannot know.
+
+    Args:
+        chosen: How the world was made.
+        world: The world.
+        store: Its objects.
+        account_id: One of its accounts.
+        readings: What was imported of it.
+        history_start: From when invoices are imported.
+    """
+    first_day = readings.day(history_start)
+    watched_from = readings.watched_from
+    cases = _cases(chosen)
+    account = world.account(account_id)
+    hidden = list(
+        _hidden(account, _carried(store, account_id, history_start), history_start, watched_from)
+    )
+    net = [readings.day(end) for end, _ in hidden]
+    default = [readings.day(end) for end, decides in hidden if decides]
+    return Limits(
+        first_day,
+        cuts_first_day=readings.close(first_day - dt.timedelta(days=1)) + 1 < history_start,
+        net_until=max(net, default=dt.date.min),
+        discounts_until=max(default, default=dt.date.min),
+        staged_until=_staged_until(cases, readings.day(watched_from)),
+        is_staged=bool(cases),
+    )
+
+
+def _staged_until(cases: tuple[str, ...], watched_from: dt.date) -> dt.date:
+    if UNTOLD.intersection(cases):
+        return dt.date.max
+    return dt.date.min if all(CASES[name].exact for name in cases) else watched_from
+
+
+def _cases(chosen: Chosen) -> tuple[str, ...]:
+    if chosen.preset == "every-case":
+        return tuple(CASES)
+    return tuple(chosen.rates.get("cases", ()))
+
+
+def _carried(store: ObjectStore, account_id: str, history_start: int) -> set[str]:
+    """Return the discounts that an imported invoice shows."""
+    found: set[str] = set()
+    for invoice in store.scan(account_id, "invoice"):
+        if invoice["created"] < history_start:
+            continue
+        listed: list[Any] = list(invoice["discounts"] or [])
+        for line in invoice["lines"]["data"]:
+            listed += [each["discount"] for each in line.get("discount_amounts") or []]
+        found |= {each["id"] if isinstance(each, dict) else each for each in listed}
+    return found
+
+
+def _hidden(
+    account: Account, carried: set[str], history_start: int, watched_from: int
+) -> Iterator[tuple[int, bool]]:
+    """Yield the end of each discount that nothing shows, and whether it decides default MRR."""
+    ends: dict[str, int] = {}
+    for decision in account.log:
+        if isinstance(decision, log.DiscountDetached):
+            ends[decision.discount] = decision.at
+    attached = [each for each in account.log if isinstance(each, log.DiscountAttached)]
+    # Customers whose own coupon is subtracted by default where no subscription's hides it.
+    forever = {
+        each.target
+        for each in attached
+        if each.level == "customer"
+        and account.discounts[each.discount].coupon.duration == "forever"
+    }
+    for each in attached:
+        discount = account.discounts[each.discount]
+        known = [at for at in (each.end, ends.get(each.discount)) if at is not None]
+        if not known or each.discount in carried:
+            continue
+        if history_start < min(known) < watched_from:
+            decides = discount.coupon.duration == "forever" or (
+                each.level == "subscription" and discount.customer in forever
+            )
+            yield min(known), decides
