@@ -43,6 +43,7 @@ from connections.models import RequestKind, SyncOutcome
 from connections.postgres import make_engine
 from console.dagster_home import PROJECT_DIR
 from orchestration.account_events import ACCOUNT_SYNC
+from orchestration.dagster_storage import KeepingPostgresStorage
 from orchestration.extract import EXTRACT_STEP, payment_history
 from orchestration.jobs import sync_job
 from orchestration.resources import Accounts, Warehouse
@@ -175,6 +176,8 @@ class Service:
     def die_while_scheduling(self, schedule: str, where: str) -> None:
         """The daemon is killed (SIGKILL) in the middle of a tick, then started again."""
         with self.clock.frozen():
+            # Both would speak through the same connections.
+            self.instance.dispose()
             child = os.fork()
             if child == 0:
                 try:
@@ -284,7 +287,13 @@ def instance_reference(directory: Path, database_url: str) -> InstanceRef:
         str(directory),
         overrides={
             "telemetry": {"enabled": False},
-            "storage": {"postgres": {"postgres_url": database_url}},
+            "storage": {
+                "custom": {
+                    "module": KeepingPostgresStorage.__module__,
+                    "class": KeepingPostgresStorage.__name__,
+                    "config": {"postgres_url": database_url},
+                }
+            },
             "run_monitoring": yaml.safe_load((PROJECT_DIR / "dagster.yaml").read_text())[
                 "run_monitoring"
             ],
