@@ -11,7 +11,6 @@ import stripe as sdk
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from limits import RateLimitItemPerMinute
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
@@ -19,7 +18,6 @@ from connections.secret import Secret
 from connections.settings import Settings
 from connections.web_settings import OidcSettings, WebhookSecret, WebSettings
 from console.web.endings import COOKIE
-from console.web.limiting import LIMITS
 from console.web.pages.oidc import COOKIE as OIDC_COOKIE
 from console.web.paths import CALLBACK_PATH, LOGIN_PATH, OIDC_CALLBACK_PATH, WEBHOOK_PATH
 from tests.connections.stripe_double import StripeDouble
@@ -28,17 +26,10 @@ from tests.console.site import TOKEN, Site, site, with_login
 from tests.console.test_connecting import COOKIES, QUERIES, RAW, VALUES
 from tests.console.test_web_connect import begin
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unlimited")]
 
 SAMPLE, ALL = 60, 10_000
 SECRET = "whsec_platform"
-
-
-@pytest.fixture(autouse=True)
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is limited would hide what is behind the limit."""
-    for name in list(LIMITS):
-        monkeypatch.setitem(LIMITS, name, RateLimitItemPerMinute(10**9))
 
 
 @pytest.fixture
