@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PACKAGES := connections console dlt_sources orchestration stripe_simulator
 # A test file's servers and builds are shared by its tests, so a file stays in one process.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo up test test-long check check-python check-sql check-unit docs lock clean
+.PHONY: help setup demo up test test-long check audit check-python check-sql check-unit docs lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -44,6 +45,7 @@ check-python:
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PACKAGES)
 
 check-sql:
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/macros dbt_project/tests
@@ -52,6 +54,11 @@ check-sql:
 
 check-unit:
 	@$(BIN)/python -m pytest -q -m "not e2e and not long"
+
+audit: $(INSTALLED) ## Look for dangerous code, and (on a network) for known weaknesses of the packages
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PACKAGES)
+	@$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip --progress-spinner off || \
+		{ echo "pip-audit found something, or reached no advisory service: see above."; exit 1; }
 
 docs: $(INSTALLED) ## Build the dbt docs site as one static page
 	@$(BIN)/dashtray docs

@@ -23,7 +23,7 @@ from connections.secret import Secret
 from connections.web_models import WebSession, WebUser, WebUserAccount
 
 TOKEN_PREFIX = "dt_"  # noqa: S105 - says what a found token belongs to, and is no token
-_NAME = re.compile(r"[\w.@+-][\w .@+-]{0,79}")
+_NAME = re.compile(r"[\w.@+-][\w .@+'-]{0,79}")
 
 
 class UserError(DashtrayError):
@@ -83,7 +83,7 @@ def add_user(
     """
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"{name!r} cannot be a user's name: up to 80 letters, digits, spaces and . @ + - _."
+            f"{name!r} cannot be a user's name: up to 80 letters, digits, spaces and . @ + ' - _."
         )
     if accounts is not None and not accounts:
         raise UserError(

@@ -41,8 +41,9 @@ def test_nothing_else_is_installed() -> None:
         assert "--require-hashes" in line or "--editable ." in line
 
 
-@pytest.mark.parametrize(
-    "path", re.findall(r"`(tests/[a-z_/]+\.py)`", (ROOT / "docs" / "security.md").read_text())
-)
-def test_each_claim_of_the_security_page_names_a_test_that_is_there(path: str) -> None:
+PAGES = "".join((ROOT / "docs" / name).read_text() for name in ("security.md", "threat-model.md"))
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`(tests/[a-z_/0-9]+\.py)`", PAGES))))
+def test_each_claim_about_security_names_a_test_that_is_there(path: str) -> None:
     assert "def test_" in (ROOT / path).read_text()

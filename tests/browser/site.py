@@ -89,7 +89,7 @@ def serving(
             *["--history-days", history_days],
         )
         deployment.must("sync", stripe.account_id, "--here")
-        with _console(deployment) as url:
+        with serving_console(deployment) as url:
             accounts = [str(each["account"]) for each in stripe.ready["accounts"]]
             site = Site(url, deployment, stripe, accounts[0], tuple(accounts[1:]))
             try:
@@ -101,7 +101,8 @@ def serving(
 
 
 @contextmanager
-def _console(deployment: Deployment) -> Iterator[str]:
+def serving_console(deployment: Deployment) -> Iterator[str]:
+    """Serve a deployment's console for the time of a block; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

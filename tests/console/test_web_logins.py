@@ -310,3 +310,25 @@ def test_a_program_brings_its_token(
         assert known.status_code == 404
     # Elsewhere only a session counts.
     assert program.get("/", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 303
+
+
+def test_what_others_chose_is_text(
+    open_house: Site, engine: Engine, add_account: Callable[..., str]
+) -> None:
+    script = "<script>alert(1)</script>"
+    add_account("acct_A1", display_name=script, last_error=f'"{script}')
+    browser = open_house.browser()
+    for path in ("/integrations", "/integrations/acct_A1", "/connect/stripe?account=acct_A1"):
+        page = browser.get(path)
+        assert page.status_code == 200
+        assert "&lt;script&gt;" in page.text
+        assert script not in page.text
+    assert script not in browser.get("/login", params={"next": f'/"{script}'}).text
+    assert script not in browser.get("/connect/stripe", params={"tier": script}).text
+
+
+def test_styles_and_scripts_need_no_login_and_pages_no_inline_script(guarded: Site) -> None:
+    browser = guarded.browser(TOKEN)
+    for path in ("/integrations", "/connect/stripe", "/not-there"):
+        page = browser.get(path).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>|\son\w+=\"", page), path
