@@ -227,11 +227,15 @@ def up(
     dagster_host: Annotated[
         str, typer.Option(help="Address of the Dagster UI, which has no login: leave it.")
     ] = "127.0.0.1",
+    only: Annotated[
+        str | None,
+        typer.Option(help="Only this part: code-server, webserver, daemon or console."),
+    ] = None,
 ) -> None:
     """Run the service in the foreground: pages, Dagster's UI, schedules, sensors. Ctrl-C stops."""
     from console import service_command
 
-    service_command.up(host, port, web_port, dagster_host)
+    service_command.up(host, port, web_port, dagster_host, only)
 
 
 @app.command()

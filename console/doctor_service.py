@@ -50,7 +50,7 @@ def service(settings: Settings) -> Said:
     if pid is None:
         yield WARN, "it does not run: nothing is synced by itself. Start it with: dashtray up"
         return
-    yield OK, f"it runs (process {pid})"
+    yield OK, f"it runs (process {pid})" if pid else "it runs, in parts (dashtray up --only)"
     with open_database(settings) as engine:
         beats = _heartbeats(engine)
     silent = [f"{name} for {seconds} s" for name, seconds in beats if seconds > _SILENT_SECONDS]

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +24,38 @@ from console.supervisor import Child, Keeper, Supervisor
 #: Runs that did not end in time are asked to stop; then they have so many seconds.
 CANCEL_SECONDS = 10
 _LOOK_SECONDS = 1.0
+
+
+class Part(StrEnum):
+    """The service's processes, as `dashtray up --only` knows them."""
+
+    CODE_SERVER = "code-server"
+    WEBSERVER = "webserver"
+    DAEMON = "daemon"
+    CONSOLE = "console"
+
+    @property
+    def child(self) -> str:
+        """The name of its process for people."""
+        return self.value.replace("-", " ")
+
+    @classmethod
+    def named(cls, word: str) -> Part:
+        """The part of that name.
+
+        Raises:
+            UnknownPart: There is none.
+        """
+        try:
+            return cls(word)
+        except ValueError:
+            raise UnknownPart(
+                f"The service has no part {word!r}. Parts: {', '.join(cls)}."
+            ) from None
+
+
+class UnknownPart(DashtrayError):
+    """The service has no such process."""
 
 
 class PortTaken(DashtrayError):
@@ -66,7 +99,7 @@ def children(settings: Settings, at: Addresses) -> list[Child]:
 
     return [
         Child(
-            "code server",
+            Part.CODE_SERVER.child,
             [
                 *[*python, "orchestration.code_server"],
                 *["--module-name", "orchestration.definitions"],
@@ -77,7 +110,7 @@ def children(settings: Settings, at: Addresses) -> list[Child]:
             ready=lambda: _listens(address),
         ),
         Child(
-            "webserver",
+            Part.WEBSERVER.child,
             [
                 *[*python, "dagster_webserver", "-w", workspace],
                 *["-h", at.dagster_host, "-p", str(at.dagster_port)],
@@ -86,9 +119,9 @@ def children(settings: Settings, at: Addresses) -> list[Child]:
             ],
             PROJECT_DIR,
         ),
-        Child("daemon", [*python, "dagster._daemon", "run", "-w", workspace], PROJECT_DIR),
+        Child(Part.DAEMON.child, [*python, "dagster._daemon", "run", "-w", workspace], PROJECT_DIR),
         Child(
-            "console",
+            Part.CONSOLE.child,
             [
                 *[*python, "console.web.server", "--host", at.web_host],
                 *["--port", str(at.web_port), "--dagster-url", shown],

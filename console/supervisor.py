@@ -182,7 +182,7 @@ class Supervisor:
         Args:
             drain: Called while stopping, when the child named `drain_after` has been stopped
                 and those before it still run; not called when there is no time.
-            drain_after: That child.
+            drain_after: That child; where there is none of that name, all others still run.
 
         Raises:
             ChildKeepsDying: A part used up its budget; everything has been stopped.
@@ -257,14 +257,21 @@ class Supervisor:
         return {e.child.name: e.process.pid for e in self._running if e.process is not None}
 
     def _stop_all(self, drain: Callable[[], None] | None, drain_after: str) -> None:
+        if drain_after not in {each.child.name for each in self._running}:
+            self._drain(drain)
         for each in reversed(self._running):
             if each.process is not None:
                 self._stop(each.process, each.child.name)
-            if each.child.name == drain_after and drain and not self.hurried:
-                try:
-                    drain()
-                except Exception as error:  # the others must be stopped all the same
-                    err.print(f"Not waiting for runs: {type(error).__name__}.")
+            if each.child.name == drain_after:
+                self._drain(drain)
+
+    def _drain(self, drain: Callable[[], None] | None) -> None:
+        if drain is None or self.hurried:
+            return
+        try:
+            drain()
+        except Exception as error:  # the children must be stopped all the same
+            err.print(f"Not waiting for runs: {type(error).__name__}.")
 
     def _stop(self, process: subprocess.Popen[bytes], name: str) -> None:
         if not self.hurried:

@@ -10,10 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from connections.service_lock import ServiceRunsError, service_process
+from connections.errors import SettingsError
+from connections.service_lock import ServiceRunsError, hold_part_lock, service_process
 from connections.settings import Settings
 from console.leftovers import only_service, remember
-from console.service import PortTaken, check_port
+from console.service import PortTaken, UnknownPart, check_port
+from console.service_command import up
 
 
 def test_a_taken_port_is_said_with_its_number() -> None:
@@ -58,3 +60,34 @@ def test_what_a_killed_service_left_is_ended_and_nobody_else(tmp_path: Path) -> 
         for process in (left, other):
             process.kill()
             process.wait()
+
+
+def test_parts_run_side_by_side_each_once_and_not_beside_the_whole(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with hold_part_lock(settings, "daemon"), hold_part_lock(settings, "console"):
+        assert service_process(settings) == 0
+        with (
+            pytest.raises(ServiceRunsError, match="its daemon"),
+            hold_part_lock(settings, "daemon"),
+        ):
+            pass
+        with pytest.raises(ServiceRunsError), only_service(settings):
+            pass
+    assert service_process(settings) is None
+    with (
+        only_service(settings),
+        pytest.raises(ServiceRunsError),
+        hold_part_lock(settings, "daemon"),
+    ):
+        pass
+
+
+def test_a_part_needs_a_name_and_a_postgres_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHTRAY_HOME", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    with pytest.raises(UnknownPart, match="code-server, webserver, daemon, console"):
+        up("127.0.0.1", 3000, 8000, "127.0.0.1", "deamon")
+    with pytest.raises(SettingsError, match="DATABASE_URL"):
+        up("127.0.0.1", 3000, 8000, "127.0.0.1", "daemon")
