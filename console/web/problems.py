@@ -35,9 +35,10 @@ def _answer(request: Request, error: Exception) -> Response:
     )
     if request.url.path.startswith("/api/"):
         return JSONResponse({"error": {"code": code, "message": str(error)}}, status)
+    viewer = getattr(request.state, "viewer", None) or current_viewer(request)
     return web_of(request).templates.TemplateResponse(
         request,
         "problem.html",
-        {"heading": heading, "message": str(error), "viewer": current_viewer(request)},
+        {"heading": heading, "message": str(error), "viewer": viewer},
         status_code=status,
     )

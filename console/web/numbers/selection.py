@@ -345,5 +345,6 @@ def _locale(value: str | None, accept_language: str | None) -> Locale:
 
 
 def _unknown(name: str, value: str, choices: tuple[str, ...]) -> SelectionError:
-    shown = value if len(value) <= 40 else f"{value[:40]}…"
+    printable = "".join(letter if letter.isprintable() else " " for letter in value)
+    shown = printable if len(printable) <= 40 else f"{printable[:40]}…"
     return SelectionError(f"{name}={shown} is unknown. Choose one of: {', '.join(choices)}.")
