@@ -211,7 +211,7 @@ def _print_places(settings: Settings, account_id: str) -> None:
     out.print(f"For BI tools     {settings.published_dir / 'marts.duckdb'}")
     out.print(f"The warehouse    {settings.warehouse_path}")
     out.print(f"Everything else  {settings.home}")
-    out.print("\nGo on: [bold]make up[/], then open http://127.0.0.1:8000 (the Payments dashboard) and")
+    out.print("\nGo on: [bold]make up[/], then open http://127.0.0.1:8000 (the pages) and")
     out.print("       http://127.0.0.1:3000 (the Dagster UI); or, without them,")
     out.print(f"       .venv/bin/dashtray metrics --account {account_id}")
 
