@@ -254,6 +254,7 @@ class _Sync:
                 "history_start": utc(start).replace(tzinfo=None),
                 "reporting_timezone": self.task.reporting_timezone,
                 "pii": self.task.pii.policy if self.task.pii else None,
+                "gap_recovered": self.gap_recovered,
                 "requests": self.requests,
                 "objects": sum(self.landing.counts.values()),
                 "read_order": time.time_ns(),
@@ -321,6 +322,8 @@ class _Sync:
         self.gap_recovered = True
         self.references.follow_all()
         gap = -(-(now - cursor.events_cursor) // DAY)
+        said = f"gap recovered: the last sync was {gap} days ago, so all lists were read again"
+        self.note = said if self.note is None else f"{said}; {self.note}"
 
         def want_deleted(event: dict[str, Any]) -> None:
             if is_deletion(event):

@@ -38,6 +38,7 @@ SYNC_SCHEMA = pa.schema(
         pa.field("history_start", READ_TIME, nullable=False),
         pa.field("reporting_timezone", pa.string()),
         pa.field("pii", pa.string()),
+        pa.field("gap_recovered", pa.bool_()),
         pa.field("requests", pa.int64(), nullable=False),
         pa.field("objects", pa.int64(), nullable=False),
         pa.field("read_order", pa.int64(), nullable=False),

@@ -31,6 +31,8 @@ def test_gap_of_forty_days_is_recovered(rig: Rig) -> None:
     rig.simulator.advance(days=40)
     extraction, _ = rig.sync()
     assert extraction.outcomes[rig.account_ids[0]].gap_recovered
+    said = rig.query("select gap_recovered from raw_stripe.syncs order by started_at")
+    assert said == [(False,), (True,)]
     assert rig.differences() == []
 
 

@@ -194,12 +194,21 @@ def test_concurrency_is_halved_by_its_reason_and_recovers() -> None:
 
 
 def test_a_lock_timeout_lowers_nothing() -> None:
-    limit, clock = limiter(LIVE)
-    limit.refused("/v1/charges", None)
-    before = clock.now
-    limit.wait("/v1/charges")
-    assert clock.now == before
-    assert limit.concurrency == LIVE.concurrency
+    def sent() -> list[float]:
+        limit, clock = limiter(LIVE)
+        if refused:
+            limit.refused("/v1/charges", None)
+        times = []
+        for _ in range(3):
+            limit.wait("/v1/charges")
+            times.append(clock.now)
+        assert limit.concurrency == LIVE.concurrency
+        return times
+
+    refused = False
+    undisturbed = sent()
+    refused = True
+    assert sent() == undisturbed
 
 
 def test_a_sandbox_gets_one_rate_for_all() -> None:

@@ -240,12 +240,15 @@ def test_the_account_is_read_again_once_a_day(stub: Stub, read: Any) -> None:
 
 
 def test_requests_follow_the_change_and_not_the_size(stub: Stub, read: Any) -> None:
-    for i in range(350):
-        customer(stub, f"cus_{i}", age=i * 60)
-    cursor = replace(after(stub, read()), sizes={"customers": 350})
-    stub.happen("customer.updated", stub.objects["/v1/customers"][7])
-    read(stub.task(cursor))
-    assert sorted(stub.paths()) == ["/v1/account", "/v1/customers/cus_7", "/v1/events"]
+    asked = []
+    for stored in (350, 1400):
+        for i in range(len(stub.objects.get("/v1/customers", ())), stored):
+            customer(stub, f"cus_{i}", age=i * 60)
+        cursor = replace(after(stub, read()), sizes={"customers": stored})
+        stub.happen("customer.updated", stub.objects["/v1/customers"][7])
+        read(stub.task(cursor))
+        asked.append(sorted(stub.paths()))
+    assert asked == [["/v1/account", "/v1/customers/cus_7", "/v1/events"]] * 2
 
 
 def test_a_relisted_window_lands_only_what_changed(stub: Stub, read: Any) -> None:
@@ -373,6 +376,9 @@ def test_a_recovered_gap_is_said(stub: Stub, tmp_path: Path, read: Any) -> None:
     )
     (outcome,) = reading.outcomes.values()
     assert (outcome.status, outcome.gap_recovered) == ("ok", True)
+    assert outcome.note is not None and outcome.note.startswith("gap recovered: ")
+    [table] = reading.tables("syncs")
+    assert table["gap_recovered"].to_pylist() == [True]
 
 
 def test_an_event_about_nothing_is_passed_over(stub: Stub, read: Any) -> None:

@@ -98,6 +98,14 @@ TRAPS: tuple[Trap, ...] = (
         "take the server's time T0 (`Date` header) **before** the first list",
         "test_t0_is_before_the_first_list",
         "account.py",
+        "        import_lists(self.reader, self.earlier.left, landed=self.earlier.landed)\n",
+        "        import_lists(self.reader, self.earlier.left, landed=self.earlier.landed)\n"
+        '        self.now = self.client.get("/v1/account").date\n',
+    ),
+    trap(
+        "take the server's time T0 (`Date` header) **before** the first list, of later syncs",
+        "test_t0_of_later_syncs_is_before_the_first_object",
+        "account.py",
         "        if self.now is None:\n            self.now = reply.date\n",
         "        self.now = reply.date\n",
     ),
