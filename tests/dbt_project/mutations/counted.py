@@ -65,6 +65,13 @@ COUNTED = (
         "events_tell_what_was",
     ),
     changed(
+        "ids tell the order of events of one second",
+        f"{INTERMEDIATE}int_subscription_changes_ordered.sql",
+        "            has_successor,\n",
+        "",
+        "events_of_one_second_are_chained",
+    ),
+    changed(
         "the present is held back over prorations",
         f"{INTERMEDIATE}int_subscription_item_lines_dated.sql",
         "{{ where_told_by('invoice_line') }}",
