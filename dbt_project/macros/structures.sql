@@ -47,7 +47,6 @@ API versions both places are listed, and the model coalesces them.
     "subtotal": "BIGINT", "total": "BIGINT", "total_excluding_tax": "BIGINT",
     "amount_due": "BIGINT", "amount_paid": "BIGINT", "amount_paid_off_stripe": "BIGINT",
     "amount_remaining": "BIGINT", "attempt_count": "BIGINT",
-    "pre_payment_credit_notes_amount": "BIGINT", "post_payment_credit_notes_amount": "BIGINT",
     "parent": {"subscription_details": {"subscription": "VARCHAR"}},
     "discounts": ["JSON"],
     "status_transitions": {
@@ -56,14 +55,10 @@ API versions both places are listed, and the model coalesces them.
     },
     "payments": {"data": [{
         "id": "VARCHAR", "status": "VARCHAR", "amount_paid": "BIGINT",
-        "payment": {
-            "type": "VARCHAR", "charge": "VARCHAR", "payment_intent": "VARCHAR",
-            "payment_record": "VARCHAR"
-        }
+        "payment": {"type": "VARCHAR", "charge": "VARCHAR", "payment_intent": "VARCHAR"}
     }]},
     "lines": {"data": [{
         "id": "VARCHAR", "amount": "BIGINT", "quantity": "BIGINT",
-        "quantity_decimal": "VARCHAR",
         "period": {"start": "BIGINT", "end": "BIGINT"},
         "parent": {
             "subscription_item_details": {
@@ -77,8 +72,7 @@ API versions both places are listed, and the model coalesces them.
             }
         },
         "pricing": {
-            "price_details": {"price": "VARCHAR", "product": "VARCHAR"},
-            "unit_amount_decimal": "VARCHAR"
+            "price_details": {"price": "VARCHAR", "product": "VARCHAR"}
         },
         "discount_amounts": [{"amount": "BIGINT", "discount": "VARCHAR"}],
         "taxes": [{"amount": "BIGINT", "tax_behavior": "VARCHAR"}]

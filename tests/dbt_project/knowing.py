@@ -9,6 +9,7 @@ Everything else is compared, whatever kind of world it is.
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -176,25 +177,25 @@ def _hidden(
     account: Account, carried: set[str], history_start: int, watched_from: int
 ) -> Iterator[tuple[int, bool]]:
     """Yield the end of each discount that nothing shows, and whether it decides default MRR."""
-    ends: dict[str, int] = {}
-    for decision in account.log:
-        if isinstance(decision, log.DiscountDetached):
-            ends[decision.discount] = decision.at
-    attached = [each for each in account.log if isinstance(each, log.DiscountAttached)]
-    # Customers whose own coupon is subtracted by default where no subscription's hides it.
-    forever = {
-        each.target
-        for each in attached
-        if each.level == "customer"
-        and account.discounts[each.discount].coupon.duration == "forever"
+    ends = {
+        each.discount: each.at for each in account.log if isinstance(each, log.DiscountDetached)
     }
-    for each in attached:
+    live = []
+    for each in account.log:
+        if isinstance(each, log.DiscountAttached):
+            known = [at for at in (each.end, ends.get(each.discount)) if at is not None]
+            live.append((each, each.at, min(known, default=sys.maxsize)))
+    for each, begin, end in live:
         discount = account.discounts[each.discount]
-        known = [at for at in (each.end, ends.get(each.discount)) if at is not None]
-        if not known or each.discount in carried:
+        if each.discount in carried or not history_start < end < watched_from:
             continue
-        if history_start < min(known) < watched_from:
-            decides = discount.coupon.duration == "forever" or (
-                each.level == "subscription" and discount.customer in forever
-            )
-            yield min(known), decides
+        # A customer's own coupon that is subtracted by default unless a subscription's hides it.
+        hides = each.level == "subscription" and any(
+            other.level == "customer"
+            and other.target == discount.customer
+            and account.discounts[other.discount].coupon.duration == "forever"
+            and other_begin < end
+            and begin < other_end
+            for other, other_begin, other_end in live
+        )
+        yield end, hides or discount.coupon.duration == "forever"

@@ -152,19 +152,23 @@ class Tally:
 
     Attributes:
         compared: How many values, by what they were compared with.
+        marts: How many values, by mart.
         skipped: How many the ledger knows and no import of its window could, by reason.
         differing: How many differ.
         differences: The first few of each comparison.
     """
 
     compared: Counter[str] = field(default_factory=Counter)
+    marts: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     differing: int = 0
     differences: list[str] = field(default_factory=list)
 
     def add(self, name: str, outcome: Comparison) -> None:
         """Count one comparison."""
-        self.compared[name.rsplit(" ", 1)[1]] += outcome.compared
+        *_, mart, computation = name.split()
+        self.compared[computation] += outcome.compared
+        self.marts[mart if mart in KEYS else "metrics_daily"] += outcome.compared
         self.skipped += outcome.skipped
         self.differing += len(outcome.differences)
         self.differences += [f"{name}: {line}" for line in outcome.differences[:10]]
@@ -172,6 +176,7 @@ class Tally:
     def __iadd__(self, other: Tally) -> Tally:
         """Add what another one counted."""
         self.compared += other.compared
+        self.marts += other.marts
         self.skipped += other.skipped
         self.differing += other.differing
         self.differences += other.differences

@@ -62,6 +62,7 @@ def test_today(name: str, built: Built) -> None:
             ("mrr", "days"),
             ("mrr_net", "net_days"),
             ("customer_churn_rate_30d", "churn_days"),
+            ("estimated_mrr_share", "estimated_days"),
         )
     }
     own = {row["day"]: row for row in days if row["currency"] == currency}

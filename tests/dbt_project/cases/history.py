@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.dbt_project.casting import Expected, Streams, case, streams
 from tests.dbt_project.objects import (
+    Object,
     ago,
     coupon,
     discount,
@@ -37,6 +38,24 @@ def events_tell_what_was() -> tuple[Streams, Expected]:
 
 
 @case
+def events_of_one_second_are_chained() -> tuple[Streams, Expected]:
+    """One seat, five, two, seven, all in a second ten days ago; ids tell another order."""
+    made = subscription((price("1000"), 7))
+
+    def changed(before: int, after: int) -> Object:
+        [part] = made["items"]["data"]
+        shown = made | {"items": made["items"] | {"data": [part | {"quantity": after}]}}
+        former = {"items": {"data": [part | {"quantity": before}]}}
+        return event("customer.subscription.updated", shown, ago(10), former)
+
+    return streams(made, events=[changed(2, 7), changed(1, 5), changed(5, 2)]), {
+        "mrr": "70",
+        "days": {11: "10", 10: "70", 1: "70"},
+        "estimated_days": {11: "0", 9: "0"},
+    }
+
+
+@case
 def backdated_subscriptions_restate_the_past() -> tuple[Streams, Expected]:
     """`start_date` decides, not `created`."""
     made = subscription((price("1000"),), start=ago(40), created=ago(2))
@@ -62,6 +81,7 @@ def prorations_date_changes() -> tuple[Streams, Expected]:
     return streams(made, prices=(small,), invoices=[sent]), {
         "mrr": "60",
         "days": {51: "10", 49: "60"},
+        "estimated_days": {51: "0", 49: "0"},
     }
 
 
@@ -83,7 +103,11 @@ def an_unprorated_change_waits_for_its_cycle() -> tuple[Streams, Expected]:
             line(made["id"], of, after, 5000, ago(50)), created=ago(50), subscription=made["id"]
         ),
     ]
-    return streams(made, invoices=invoices), {"mrr": "50", "days": {60: "20", 40: "50"}}
+    return streams(made, invoices=invoices), {
+        "mrr": "50",
+        "days": {60: "20", 40: "50"},
+        "estimated_days": {60: "1", 40: "0"},
+    }
 
 
 @case
@@ -193,4 +217,5 @@ def a_later_item_is_dated_by_its_proration() -> tuple[Streams, Expected]:
     return streams(made, invoices=invoices, events=updated), {
         "mrr": "148",
         "days": {25: "90", 13: "90", 11: "126", 6: "126", 4: "148"},
+        "estimated_days": {25: "0.122222", 11: "0.087302", 4: "0"},
     }

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from tests.dbt_project.casting import Expected, Streams, case, streams
-from tests.dbt_project.objects import Object, ago, charge, invoice, line, price, subscription
+from tests.dbt_project.objects import (
+    Object,
+    ago,
+    charge,
+    event,
+    invoice,
+    line,
+    price,
+    subscription,
+)
 
 
 def cycle(made: Object, of: Object, days_ago: int, **fields: Any) -> Object:
@@ -96,3 +105,27 @@ def collection_paused_and_was_resumed() -> tuple[Streams, Expected]:
         "mrr": "10",
         "days": {61: "10", 60: "0", 31: "0", 30: "10"},
     }
+
+
+@case
+def a_pause_began_with_the_last_run_of_invoices_that_brought_nothing() -> tuple[Streams, Expected]:
+    """Written off 65 and 35 days ago, paid between them; resumed ten days ago and paid since."""
+    of = price("1000")
+    made = subscription((of,), start=ago(100))
+    resumed = event(
+        "customer.subscription.updated",
+        made,
+        ago(10),
+        {"pause_collection": {"behavior": "void", "resumes_at": None}},
+    )
+    return streams(
+        made,
+        invoices=[
+            cycle(made, of, 95),
+            cycle(made, of, 65, status="void"),
+            cycle(made, of, 50),
+            cycle(made, of, 35, status="void"),
+            cycle(made, of, 5),
+        ],
+        events=[resumed],
+    ), {"mrr": "10", "days": {60: "10", 40: "10", 36: "10", 34: "0", 11: "0", 9: "10"}}

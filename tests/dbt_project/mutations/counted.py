@@ -6,6 +6,7 @@ from tests.dbt_project.mutations.mutation import (
     PAYMENTS,
     REFUNDS,
     REVENUE,
+    SEGMENTS,
     WATCHED,
     changed,
 )
@@ -15,8 +16,8 @@ COUNTED = (
     changed(
         "days are those of UTC",
         "macros/types.sql",
-        "timezone({{ time_zone }}, timezone('UTC', {{ instant }}))",
-        "coalesce({{ instant }}, timezone({{ time_zone }}, timezone('UTC', {{ instant }})))",
+        "{% macro local_day(instant, time_zone) -%}",
+        "{% macro local_day(instant, own) -%}{%- set time_zone = \"'UTC'\" -%}",
         "days_are_those_of_the_account",
         "int_accounts_clocked",
     ),
@@ -64,6 +65,13 @@ COUNTED = (
         "events_tell_what_was",
     ),
     changed(
+        "ids tell the order of events of one second",
+        f"{INTERMEDIATE}int_subscription_changes_ordered.sql",
+        "            has_successor,\n",
+        "",
+        "events_of_one_second_are_chained",
+    ),
+    changed(
         "the present is held back over prorations",
         f"{INTERMEDIATE}int_subscription_item_lines_dated.sql",
         "{{ where_told_by('invoice_line') }}",
@@ -76,6 +84,13 @@ COUNTED = (
         "when later_subscriptions.subscription_id is not null then 'infinity'",
         "when later_subscriptions.subscription_id is not null then '-infinity'",
         "a_later_item_is_dated_by_its_proration",
+    ),
+    changed(
+        "a pause began with the first invoice that ever brought nothing",
+        SEGMENTS,
+        "and period_starts_at > coalesce(last_paid_starts_at, '-infinity')",
+        "",
+        "a_pause_began_with_the_last_run_of_invoices_that_brought_nothing",
     ),
     # §4 and the rulings on it.
     changed(
