@@ -1,10 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError
 
@@ -109,6 +110,32 @@ def test_processes_that_migrate_at_once_take_turns(postgres_url: str, engine: En
     with engine.connect() as connection:
         versions = connection.execute(text(f"SELECT * FROM {SCHEMA}.{VERSION_TABLE}")).all()
     assert len(versions) == 1
+
+
+def test_a_process_looks_for_migrations_once_unless_the_tables_are_others(
+    settings: Settings, engine: Engine
+) -> None:
+    url = Secret(engine.url.render_as_string(hide_password=False).replace("+psycopg2", ""))
+    given = replace(settings, database_url=url)
+    looked: list[str] = []
+
+    def note(*said: Any) -> None:
+        if "pg_advisory_xact_lock" in said[2]:
+            looked.append(said[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        for _ in range(3):
+            with open_database(given):
+                pass
+        assert len(looked) == 1
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA connections CASCADE"))
+        with open_database(given) as opened:
+            assert inspect(opened).has_table("accounts", schema=SCHEMA)
+        assert len(looked) == 2
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 def test_errors_do_not_show_parameters(engine: Engine) -> None:
