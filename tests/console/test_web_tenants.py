@@ -21,6 +21,7 @@ from connections.settings import Settings
 from connections.syncs import begin_sync
 from connections.web_users import add_user, new_token
 from console.web.paths import LOGOUT_PATH
+from tests.console.planted_marts import plant
 from tests.console.site import TOKEN, Browser, Site, site, with_login
 from tests.console.test_web_fuzz import state_of
 
@@ -32,6 +33,10 @@ MARKS = (OTHERS, "Others of Elsewhere Ltd")
 WORDS = ("account", "account_id", "accounts", "account_ids", "expected", "acct", "id")
 
 
+#: What stands in places of a path that are not for an account.
+KNOWN = {"widget_id": "mrr", "name": "mrr"}
+
+
 @pytest.fixture
 def console(engine: Engine, settings: Settings, add_account: Callable[..., str]) -> Iterator[Site]:
     for account_id, name in ((OWN, "Own One Inc"), (OTHERS, MARKS[1])):
@@ -39,6 +44,7 @@ def console(engine: Engine, settings: Settings, add_account: Callable[..., str])
         request_sync(engine, account_id, RequestKind.MANUAL)
         begin_sync(engine, f"run-of-{account_id}", [account_id], RequestKind.MANUAL)
     add_user(engine, "Client", accounts=[OWN])
+    plant(settings.published_dir / "marts.duckdb", {OWN: "Own One Inc", OTHERS: MARKS[1]})
     with site(engine, settings, with_login()) as served:
         yield served
 
@@ -67,7 +73,9 @@ def all_routes(console: Site) -> list[APIRoute]:
 def attempts(route: APIRoute, account_id: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Method, address and form of each way to ask a route about an account."""
     words = {*WORDS, *(field.alias for field in route.dependant.query_params)}
-    query = {word: account_id for word in sorted(words)}
+    queries = [{word: account_id for word in sorted(words)}]
+    # Alone too: beside words that a page does not know, it may refuse before it looks.
+    queries += [{word: account_id} for word in ("account", "account_id")]
     names = re.findall(r"{(\w+)(?::\w+)?}", route.path)
     paths = {route.path}
     if names:
@@ -75,15 +83,18 @@ def attempts(route: APIRoute, account_id: str) -> Iterator[tuple[str, str, dict[
         paths = {
             re.sub(
                 r"{(\w+)(?::\w+)?}",
-                lambda found, here=here: account_id if here in {found[1], "*"} else "1",
+                lambda found, here=here: (
+                    account_id if here in {found[1], "*"} else KNOWN.get(found[1], "1")
+                ),
                 route.path,
             )
-            for here in (*names, "*")
+            for here in (*names, "*", "")
         }
     for method in sorted(route.methods):
         for path in sorted(paths):
             yield method, path, {}
-            yield method, path, {"params": query}
+            for query in queries:
+                yield method, path, {"params": query}
             if method not in {"GET", "HEAD"}:
                 form = {word: account_id for word in sorted(words)}
                 body = route.body_field
