@@ -218,6 +218,22 @@ def test_too_many_attempts_wait(guarded: Site) -> None:
     assert browser.log_in(TOKEN).status_code == 429
 
 
+@pytest.mark.parametrize(("proxies", "believed"), [((), False), (("127.0.0.1",), True)])
+def test_only_a_configured_proxy_says_who_the_client_is(
+    engine: Engine, settings: Settings, proxies: tuple[str, ...], believed: bool
+) -> None:
+    with site(engine, settings, with_login(WebSettings(proxies=proxies))) as served:
+        one, other = served.browser(), served.browser()
+        one.headers["x-forwarded-for"], other.headers["x-forwarded-for"] = "10.0.0.1", "10.0.0.2"
+        # Nor does it change how links are made.
+        one.headers["x-forwarded-host"] = one.headers["x-forwarded-proto"] = "elsewhere.example"
+        for _ in range(10):
+            assert one.log_in("wrong").status_code == 401
+        assert one.log_in("wrong").status_code == 429
+        assert other.log_in("wrong").status_code == (401 if believed else 429)
+        assert "elsewhere.example" not in one.get("/login").text
+
+
 @pytest.mark.parametrize(
     "host", ["elsewhere.example", "127.0.0.1.elsewhere.example", "", "localhost@elsewhere.example"]
 )
