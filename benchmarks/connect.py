@@ -58,7 +58,7 @@ def connect_once(service: Service, preset: str, seed: int, port: int) -> dict[st
         settings = Settings.from_environment(
             {"DASHTRAY_HOME": str(service.settings.home), **stripe.environment()}
         )
-        clicked = _approve(service.engine, settings, stripe.account_id)
+        clicked = approve(service.engine, settings, stripe.account_id)
         row = wait_until(
             "the import", lambda: _times(service.engine, stripe.account_id), 600, every=0.5
         )
@@ -76,16 +76,16 @@ def connect_once(service: Service, preset: str, seed: int, port: int) -> dict[st
     return seconds
 
 
-def _approve(engine: Engine, settings: Settings, account_id: str) -> float:
+def approve(engine: Engine, settings: Settings, account_id: str) -> float:
     """Click "approve"; when that was, in seconds since 1970."""
     clicked: list[float] = []
 
     def click(url: str) -> None:
-        def approve() -> None:
+        def agree() -> None:
             clicked.append(time.time())
             browser.approve(url, account_id)
 
-        threading.Thread(target=approve).start()
+        threading.Thread(target=agree).start()
 
     connecting.wait_for_connection(
         engine, settings, open_vault(settings, engine), port=0, tier="free", invite=click

@@ -34,6 +34,7 @@ class Service:
     settings: Settings
     engine: Engine
     process: subprocess.Popen[bytes]
+    web_url: str
 
     def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask the API of the Dagster UI."""
@@ -105,7 +106,13 @@ def running_service(environment: Mapping[str, str]) -> Iterator[Service]:
     settings = Settings.from_environment(environment)
     try:
         with open_database(settings) as engine:
-            service = Service(f"http://127.0.0.1:{port}", settings, engine, process)
+            service = Service(
+                f"http://127.0.0.1:{port}",
+                settings,
+                engine,
+                process,
+                f"http://127.0.0.1:{web_port}",
+            )
             wait_until("the service", lambda: _ready(service), 300, every=1)
             yield service
     finally:

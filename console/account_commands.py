@@ -20,7 +20,6 @@ from connections.reads import Reads, reads_of
 from connections.settings import Settings
 from connections.vault import open_vault
 from connections.web_settings import WebSettings
-from console import connecting
 from console.jobs import find_job
 from console.output import err
 from console.web.paths import CONNECT_PATH
@@ -87,6 +86,9 @@ def connect_by_oauth(
     Returns:
         The account; None when the running service's pages do it, which have the port.
     """
+    # It brings all of the pages, which the other commands do not need.
+    from console import connecting
+
     settings = Settings.from_environment()
     if port and connecting.running_console(settings, port):
         base = WebSettings.from_environment().url or f"http://{connecting.HOST}:{port}"

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -36,6 +36,7 @@ from console.service import check_port
 from console.web.context import HERE, home_mark
 from console.web.endings import COOKIE, ending_page, finish, give_nonce
 from console.web.paths import CALLBACK_PATH, CONNECT_PATH, HEALTH_PATH
+from console.web.server import server_config
 
 HOST = "127.0.0.1"
 
@@ -156,10 +157,9 @@ def wait_for_connection(
 
 
 @contextmanager
-def serving(app: Starlette, listener: socket.socket) -> Iterator[None]:
-    """Serve the application on a socket as long as the block lasts."""
-    # The access log would show codes and states.
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+def serving(app: Starlette, listener: socket.socket, proxies: Sequence[str] = ()) -> Iterator[None]:
+    """Serve the application on a socket as long as the block lasts; as the console is served."""
+    server = uvicorn.Server(server_config(app, proxies))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     while not server.started and thread.is_alive():

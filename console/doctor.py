@@ -21,6 +21,7 @@ from connections.postgres import open_database
 from connections.retention import RETENTIONS
 from connections.settings import Settings
 from connections.vault import open_vault
+from connections.web_settings import WebSettings
 from console import doctor_service
 from console.disk_use import disk
 from console.findings import FAIL, OK, WARN, Check, Said
@@ -60,6 +61,11 @@ def _settings(settings: Settings) -> Said:
     yield OK, f"home is {settings.home}"
     for retention in RETENTIONS:
         retention.kept()
+    web = WebSettings.from_environment()
+    web.check_address("127.0.0.1")
+    login = "people log in" if web.login_demanded else "no login, on this machine only"
+    webhooks = "on" if web.webhook_secrets else "off (STRIPE_WEBHOOK_SECRET)"
+    yield OK, f"console: {web.url or 'on loopback'}, {login}; webhooks: {webhooks}"
 
 
 def _versions(_: Settings) -> Said:

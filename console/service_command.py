@@ -32,9 +32,10 @@ def up(host: str, port: int, web_port: int, dagster_host: str, only: str | None 
             again and again.
     """
     settings, web_settings = Settings.from_environment(), WebSettings.from_environment()
-    web_settings.check_address(host)
     at = service.Addresses(host, web_port, dagster_host, port, web_settings.dagster_url)
     part = None if only is None else service.Part.named(only)
+    if part in {None, service.Part.CONSOLE}:
+        web_settings.check_address(host)
     with _place(settings, part):
         if part in {None, service.Part.WEBSERVER}:
             service.check_port(dagster_host, port)

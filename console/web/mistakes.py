@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from connections.errors import DashtrayError
+from connections.errors import DashtrayError, UnknownAccountError
 from console.web.context import Web
 from console.web.headers import HEADERS
 
@@ -47,6 +47,11 @@ def handle_mistakes(app: FastAPI, web: Web) -> None:
     def malformed(request: Request, error: RequestValidationError) -> Response:
         # The library's own words repeat what was sent.
         return answer(request, 422)
+
+    @app.exception_handler(UnknownAccountError)
+    def unknown(request: Request, error: UnknownAccountError) -> Response:
+        # Its words list the accounts that there are, for the operator's command line.
+        return answer(request, 404)
 
     @app.exception_handler(DashtrayError)
     def mistaken(request: Request, error: DashtrayError) -> Response:

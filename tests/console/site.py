@@ -83,7 +83,8 @@ def site(
             dagster_url=dagster_url,
             web_settings=web_settings,
         )
-        open_things.enter_context(serving(app, listener))
+        proxies = web_settings.proxies if web_settings else ()
+        open_things.enter_context(serving(app, listener, proxies))
         yield Site(app, base, open_things)
 
 

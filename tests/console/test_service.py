@@ -14,7 +14,7 @@ from connections.errors import SettingsError
 from connections.service_lock import ServiceRunsError, hold_part_lock, service_process
 from connections.settings import Settings
 from console.leftovers import only_service, remember
-from console.service import PortTaken, UnknownPart, check_port
+from console.service import Addresses, PortTaken, UnknownPart, check_port, children
 from console.service_command import up
 
 
@@ -25,6 +25,19 @@ def test_a_taken_port_is_said_with_its_number() -> None:
         port = listener.getsockname()[1]
         with pytest.raises(PortTaken, match=str(port)):
             check_port("127.0.0.1", port)
+
+
+def test_the_dagster_ui_stays_on_loopback_wherever_the_console_is(tmp_path: Path) -> None:
+    at = Addresses("10.0.0.5", 8000, "127.0.0.1", 3000, "https://m.example.com/dagster")
+    settings = Settings(home=tmp_path)
+    settings.dagster_dir.mkdir()
+    commands = {child.name: list(child.command) for child in children(settings, at)}
+    webserver, console = commands["webserver"], commands["console"]
+    assert webserver[webserver.index("-h") + 1] == "127.0.0.1"
+    assert webserver[webserver.index("--path-prefix") + 1] == "/dagster"
+    assert "10.0.0.5" not in webserver
+    assert console[console.index("--host") + 1] == "10.0.0.5"
+    assert console[console.index("--dagster-url") + 1] == at.dagster_url
 
 
 def test_a_second_service_of_one_home_is_refused(tmp_path: Path) -> None:

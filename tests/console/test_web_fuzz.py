@@ -219,7 +219,7 @@ def test_logins(guarded: Site, engine: Engine, count: int) -> None:
     assert len(seen) >= count
     assert {200, 401, 403} <= set(seen)
     assert state_of(engine) == before
-    assert guarded.browser(TOKEN).get("/").status_code == 200
+    assert guarded.browser(TOKEN).get("/integrations").status_code == 200
 
 
 @examples(ALL)

@@ -35,7 +35,7 @@ def open_house(engine: Engine, settings: Settings) -> Iterator[Site]:
 
 
 def is_in(browser: httpx.Client) -> bool:
-    answer = browser.get("/", headers={"accept": "text/html"})
+    answer = browser.get("/integrations")
     assert answer.status_code in {200, 303}
     return answer.status_code == 200
 
@@ -76,13 +76,7 @@ def test_a_login_is_a_fresh_session_until_the_logout(guarded: Site, engine: Engi
         assert first not in "".join(rows)
 
     # Logging in anew: another id, and the former one is over.
-    page = browser.get("/")
-    assert page.status_code == 200
-    token = re.search(
-        r'csrf_token" value="([0-9a-f]{64})"|csrf-token" content="([0-9a-f]{64})"', page.text
-    )
-    assert token
-    own = {"x-csrf-token": token.group(1) or token.group(2)}
+    own = {"x-csrf-token": meta_token(browser)}
     again = browser.post("/login", data={"token": TOKEN}, headers=own)
     assert again.status_code == 303
     second = browser.cookies["dashtray_session"]
@@ -97,7 +91,7 @@ def test_a_login_is_a_fresh_session_until_the_logout(guarded: Site, engine: Engi
 
 
 def meta_token(browser: Browser) -> str:
-    found = re.search(r'csrf-token" content="([0-9a-f]{64})"', browser.get("/").text)
+    found = re.search(r'csrf-token" content="([0-9a-f]{64})"', browser.get("/integrations").text)
     assert found
     return found.group(1)
 
@@ -224,13 +218,29 @@ def test_too_many_attempts_wait(guarded: Site) -> None:
     assert browser.log_in(TOKEN).status_code == 429
 
 
+@pytest.mark.parametrize(("proxies", "believed"), [((), False), (("127.0.0.1",), True)])
+def test_only_a_configured_proxy_says_who_the_client_is(
+    engine: Engine, settings: Settings, proxies: tuple[str, ...], believed: bool
+) -> None:
+    with site(engine, settings, with_login(WebSettings(proxies=proxies))) as served:
+        one, other = served.browser(), served.browser()
+        one.headers["x-forwarded-for"], other.headers["x-forwarded-for"] = "10.0.0.1", "10.0.0.2"
+        # Nor does it change how links are made.
+        one.headers["x-forwarded-host"] = one.headers["x-forwarded-proto"] = "elsewhere.example"
+        for _ in range(10):
+            assert one.log_in("wrong").status_code == 401
+        assert one.log_in("wrong").status_code == 429
+        assert other.log_in("wrong").status_code == (401 if believed else 429)
+        assert "elsewhere.example" not in one.get("/login").text
+
+
 @pytest.mark.parametrize(
     "host", ["elsewhere.example", "127.0.0.1.elsewhere.example", "", "localhost@elsewhere.example"]
 )
 def test_another_name_for_this_machine_is_not_answered(open_house: Site, host: str) -> None:
     browser = open_house.browser()
-    assert browser.get("/", headers={"host": host}).status_code == 400
-    assert browser.get("/", headers={"host": "LocalHost:8000"}).status_code == 200
+    assert browser.get("/integrations", headers={"host": host}).status_code == 400
+    assert browser.get("/integrations", headers={"host": "LocalHost:8000"}).status_code == 200
 
 
 def test_a_public_address_is_the_only_name(engine: Engine, settings: Settings) -> None:

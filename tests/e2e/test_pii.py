@@ -14,7 +14,7 @@ from console.demo.simulator import Simulator
 from tests.e2e.conftest import Deployment
 from tests.e2e.searching import found_in_files, found_in_warehouse
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 STEPS = ("Waiting for the warehouse", "Rewriting", "Building", "Publishing")
 STRICTER = "names=hash,emails=drop,descriptions=drop,metadata=drop"
@@ -95,7 +95,6 @@ def test_killed_while_it_builds_it_is_ended_by_the_next(
     prove(connected, stripe, [("Building", 0.5)])
 
 
-@pytest.mark.long
 def test_killed_at_every_step_and_in_between(connected: Deployment, stripe: Simulator) -> None:
     draw = random.Random(7)
     between = [(draw.choice(STEPS[1:]), draw.uniform(0, 2)) for _ in range(6)]

@@ -42,7 +42,18 @@ class Life:
         self.printed: list[str] = []
         self.key = new_key()
         deployment.environment |= {**stripe.environment(), "DASHTRAY_ENCRYPTION_KEY": self.key}
+        of_the_console = {
+            "DASHTRAY_WEB_TOKEN": new_key(),
+            "DASHTRAY_OIDC_ISSUER": "https://login.example.com",
+            "DASHTRAY_OIDC_CLIENT_ID": "console",
+            "DASHTRAY_OIDC_CLIENT_SECRET": new_key(),
+            "STRIPE_WEBHOOK_SECRET": str(stripe.ready["webhook_secret"]),
+        }
+        deployment.environment |= of_the_console
         self.secrets = {self.key, str(stripe.ready["secret_key"])}
+        self.secrets |= {
+            value for name, value in of_the_console.items() if name.endswith(("TOKEN", "SECRET"))
+        }
 
     @property
     def settings(self) -> Settings:
@@ -112,9 +123,16 @@ def test_secrets_are_found_nowhere(deployment: Deployment, stripe: Simulator) ->
     revoke(stripe)
     assert life.run("sync", life.account, "--here").returncode == 1
 
+    # A user's login token is shown once, and by that command alone.
+    shown = deployment.dashtray("users", "add", "Client", "--account", life.account)
+    assert shown.returncode == 0, shown.stderr
+    life.secrets.add(shown.stdout.split()[-1])
+    assert "Client" in life.run("users", "list").stdout
+    assert life.run("backup", str(backups)).returncode == 0
+
     # No secret is in any file, any table or any output.
     warehouse, marts = life.settings.warehouse_path, life.settings.published_dir / "marts.duckdb"
-    assert len(life.secrets) >= 5
+    assert len(life.secrets) >= 9
     assert found_in_files(life.searched(), life.secrets) == set()
     said = "\n".join(life.printed)
     assert not [secret for secret in life.secrets if secret in said]
@@ -122,5 +140,17 @@ def test_secrets_are_found_nowhere(deployment: Deployment, stripe: Simulator) ->
         assert found_in_warehouse(file, [*life.secrets, "client_secret"]) == set()
     with open_database(life.settings) as engine:
         assert found_in_postgres(engine, life.secrets) == set()
+        # Customers' addresses, which the policy keeps, are in the warehouse and what is published.
+        addresses = {
+            row[0]
+            for row in deployment.rows("select distinct object->>'email' from raw_stripe.customers")
+            if row[0]
+        }
+        assert len(addresses) > 10
+        assert found_in_warehouse(marts, addresses)
+        assert found_in_postgres(engine, addresses) == set()
+        places = (life.settings.logs_dir, life.settings.dagster_dir, life.settings.runs_dir)
+        assert found_in_files(places, addresses) == set()
+        assert not [address for address in addresses if address in said]
         # The search does find what is there.
         assert found_in_postgres(engine, [life.account])

@@ -8,8 +8,9 @@ from urllib.parse import quote, urlsplit
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from connections.accounts import Connected, get_account
+from connections.accounts import DEFAULT_TIER, Connected, get_account
 from connections.errors import DashtrayError, UnknownAccountError
+from connections.models import DEFAULT_HISTORY_DAYS
 from connections.oauth import begin_authorisation
 from connections.settings import Settings
 from connections.tiers import TIERS
@@ -17,6 +18,7 @@ from console.web.context import Web, web_of
 from console.web.endings import COOKIE, ending_page, finish, give_nonce
 from console.web.headers import content_policy
 from console.web.identity import client_of
+from console.web.pages.integrations import HISTORY_CHOICES, tier_in_words
 from console.web.paths import CALLBACK_PATH, CONNECT_PATH
 from console.web.viewer import Viewer, current_operator
 
@@ -118,9 +120,10 @@ def _form(
         {
             "viewer": viewer,
             "account": known,
-            "tiers": TIERS.values(),
-            "tier": tier,
-            "history_days": history_days,
+            "tiers": [(each, tier_in_words(each)) for each in TIERS.values()],
+            "history_choices": HISTORY_CHOICES,
+            "tier": tier or DEFAULT_TIER,
+            "history_days": history_days or str(DEFAULT_HISTORY_DAYS),
             "mistake": mistake,
             "ready": web.settings.stripe_client_id and web.settings.stripe_secret_key,
             "callback": web.address_of(request, CALLBACK_PATH),

@@ -83,6 +83,7 @@ def ask(request: Request, web: Web, next: str, words: str = "", status: int = 20
         {
             "title": "Log in",
             "text": words,
+            "wrong": bool(words),
             "next": own_path(next),
             "oidc": web.web_settings.oidc and web.web_settings.oidc.name,
         },
