@@ -26,6 +26,8 @@ class Place:
 
 PLACES = (
     Place("integrations", "/integrations"),
+    Place("connect", "/connect/stripe"),
+    Place("reconnect", "/connect/stripe?account={account}"),
     Place("account", "/integrations/{account}"),
     Place("progress", "/integrations/{account}/progress"),
     Place("disconnect", "/integrations/{account}/disconnect"),

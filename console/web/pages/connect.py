@@ -11,8 +11,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from connections.accounts import Connected, get_account
 from connections.errors import DashtrayError, UnknownAccountError
 from connections.oauth import begin_authorisation
+from connections.models import DEFAULT_HISTORY_DAYS
 from connections.settings import Settings
-from connections.tiers import TIERS
+from console.web.choices import HISTORY_CHOICES, tiers_in_words
 from console.web.context import Web, web_of
 from console.web.endings import COOKIE, ending_page, finish, give_nonce
 from console.web.headers import content_policy
@@ -21,6 +22,9 @@ from console.web.paths import CALLBACK_PATH, CONNECT_PATH
 from console.web.viewer import Viewer, current_operator
 
 router = APIRouter()
+
+SUGGESTED_TIER = "pro"
+"""Chosen beforehand on the form: who connects an account wants it to be kept fresh."""
 
 Operator = Annotated[Viewer, Depends(current_operator)]
 
@@ -87,8 +91,10 @@ def callback(request: Request, web: Annotated[Web, Depends(web_of)], viewer: Ope
         browser_nonce=request.cookies.get(COOKIE),
     )
     if isinstance(ending.outcome, Connected):
-        account_id = ending.outcome.account.account_id
-        response: Response = RedirectResponse(f"/integrations/{quote(account_id, safe='')}", 303)
+        account_id = quote(ending.outcome.account.account_id, safe="")
+        # What is imported for the first time is watched; one that came back is looked at.
+        page = "/progress" if ending.outcome.first_import_requested else ""
+        response: Response = RedirectResponse(f"/integrations/{account_id}{page}", 303)
     else:
         response = ending_page(web.templates, request, ending, back=CONNECT_PATH)
     # The address holds a code: it goes nowhere.
@@ -118,9 +124,10 @@ def _form(
         {
             "viewer": viewer,
             "account": known,
-            "tiers": TIERS.values(),
-            "tier": tier,
-            "history_days": history_days,
+            "tiers": tiers_in_words(),
+            "tier": tier or SUGGESTED_TIER,
+            "history_choices": HISTORY_CHOICES,
+            "history_days": history_days or str(DEFAULT_HISTORY_DAYS),
             "mistake": mistake,
             "ready": web.settings.stripe_client_id and web.settings.stripe_secret_key,
             "callback": web.address_of(request, CALLBACK_PATH),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -16,13 +16,13 @@ from connections.models import Account, AuthKind, RequestKind, SyncOutcome
 from connections.requests import QuotaExceededError, request_sync
 from connections.standing import Standing, state_of
 from connections.sync_reports import sync_history
-from connections.tiers import TIERS, Tier
 from console.web.accounts import (
     account_rows,
     by_attention,
     require_operator,
     seen_account,
 )
+from console.web.choices import HISTORY_CHOICES, tiers_in_words
 from console.web.context import Web, web_of
 from console.web.viewer import Viewer, current_viewer
 
@@ -30,15 +30,6 @@ router = APIRouter(prefix="/integrations")
 
 PAGE = 50
 """Accounts shown at once."""
-
-HISTORY_CHOICES = (
-    ("30", "30 days"),
-    ("90", "90 days"),
-    ("365", "1 year"),
-    ("730", "2 years"),
-    ("1825", "5 years"),
-    ("all", "Everything"),
-)
 
 #: Badge of each standing: its word, its tone.
 STANDINGS = {
@@ -263,7 +254,7 @@ def _page(
     request: Request, web: Web, template: str, *, status: int = 200, **values: Any
 ) -> Response:
     context = {
-        "tiers": [(tier, tier_in_words(tier)) for tier in TIERS.values()],
+        "tiers": tiers_in_words(),
         "history_choices": HISTORY_CHOICES,
         "standings": STANDINGS,
         "kinds": KINDS,
@@ -283,13 +274,3 @@ def _done(account_id: str, said: str) -> Response:
 def _matches(account: Account, q: str) -> bool:
     words = f"{account.display_name or ''} {account.account_id} {account.tier}".lower()
     return all(word in words for word in q.lower().split())
-
-
-def tier_in_words(tier: Tier) -> str:
-    """What a tier promises, for people."""
-    if tier.cadence is None:
-        return f"Synced when you ask, {tier.manual_quota_per_day} times a day"
-    minutes = tier.cadence // timedelta(minutes=1)
-    every = f"{minutes} minutes" if minutes < 60 else f"{minutes // 60} hours"
-    first = tier.priority == min(each.priority for each in TIERS.values())
-    return f"Synced every {every}" + (", first in the queue" if first else "")
