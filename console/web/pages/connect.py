@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from connections.accounts import Connected, get_account
 from connections.errors import DashtrayError, UnknownAccountError
-from connections.oauth import begin_authorisation
 from connections.models import DEFAULT_HISTORY_DAYS
+from connections.oauth import begin_authorisation
 from connections.settings import Settings
 from console.web.choices import HISTORY_CHOICES, tiers_in_words
 from console.web.context import Web, web_of

@@ -19,12 +19,11 @@ from connections.sync_reports import sync_history
 from console.web.accounts import (
     account_rows,
     by_attention,
-    require_operator,
     seen_account,
 )
 from console.web.choices import HISTORY_CHOICES, tiers_in_words
 from console.web.context import Web, web_of
-from console.web.viewer import Viewer, current_viewer
+from console.web.viewer import Viewer, current_operator, current_viewer
 
 router = APIRouter(prefix="/integrations")
 
@@ -144,10 +143,9 @@ def tier(
     account_id: str,
     tier: Annotated[str, Form()],
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """Move an account to another tier."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     try:
         book.set_tier(web.engine, account_id, tier)
@@ -162,10 +160,9 @@ def history(
     account_id: str,
     history_days: Annotated[str, Form()],
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """Say how much payment history is wanted."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     try:
         set_history_days(web.engine, account_id, parse_history_days(history_days))
@@ -180,10 +177,9 @@ def pause_or_resume(
     request: Request,
     account_id: str,
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """Stop the schedule of an account, or let it go on."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     pausing = request.url.path.endswith("/pause")
     try:
@@ -198,10 +194,9 @@ def confirm_disconnect(
     request: Request,
     account_id: str,
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """What disconnecting does, before it is done."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     return _page(request, web, "disconnect.html", viewer=viewer, account=account)
 
@@ -211,10 +206,9 @@ def disconnect(
     request: Request,
     account_id: str,
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """Give up the access at Stripe and delete the tokens."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     try:
         done = book.disconnect(web.engine, web.settings, account_id)
