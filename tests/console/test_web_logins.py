@@ -35,7 +35,7 @@ def open_house(engine: Engine, settings: Settings) -> Iterator[Site]:
 
 
 def is_in(browser: httpx.Client) -> bool:
-    answer = browser.get("/", headers={"accept": "text/html"})
+    answer = browser.get("/integrations", headers={"accept": "text/html"})
     assert answer.status_code in {200, 303}
     return answer.status_code == 200
 
@@ -76,7 +76,7 @@ def test_a_login_is_a_fresh_session_until_the_logout(guarded: Site, engine: Engi
         assert first not in "".join(rows)
 
     # Logging in anew: another id, and the former one is over.
-    page = browser.get("/")
+    page = browser.get("/integrations")
     assert page.status_code == 200
     token = re.search(
         r'csrf_token" value="([0-9a-f]{64})"|csrf-token" content="([0-9a-f]{64})"', page.text
@@ -97,7 +97,7 @@ def test_a_login_is_a_fresh_session_until_the_logout(guarded: Site, engine: Engi
 
 
 def meta_token(browser: Browser) -> str:
-    found = re.search(r'csrf-token" content="([0-9a-f]{64})"', browser.get("/").text)
+    found = re.search(r'csrf-token" content="([0-9a-f]{64})"', browser.get("/integrations").text)
     assert found
     return found.group(1)
 
@@ -229,8 +229,8 @@ def test_too_many_attempts_wait(guarded: Site) -> None:
 )
 def test_another_name_for_this_machine_is_not_answered(open_house: Site, host: str) -> None:
     browser = open_house.browser()
-    assert browser.get("/", headers={"host": host}).status_code == 400
-    assert browser.get("/", headers={"host": "LocalHost:8000"}).status_code == 200
+    assert browser.get("/integrations", headers={"host": host}).status_code == 400
+    assert browser.get("/integrations", headers={"host": "LocalHost:8000"}).status_code == 200
 
 
 def test_a_public_address_is_the_only_name(engine: Engine, settings: Settings) -> None:
@@ -309,7 +309,10 @@ def test_a_program_brings_its_token(
         known = program.get("/api/nothing", headers={"authorization": f"Bearer {value}"})
         assert known.status_code == 404
     # Elsewhere only a session counts.
-    assert program.get("/", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 303
+    assert (
+        program.get("/integrations", headers={"authorization": f"Bearer {TOKEN}"}).status_code
+        == 303
+    )
 
 
 def test_what_others_chose_is_text(

@@ -42,7 +42,7 @@ def go(browser: Browser, provider: Provider, next: str = "/") -> httpx.Response:
 
 
 def is_in(browser: Browser) -> bool:
-    return browser.get("/").status_code == 200
+    return browser.get("/integrations").status_code == 200
 
 
 def sessions(engine: Engine) -> int:
