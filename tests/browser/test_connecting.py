@@ -64,7 +64,7 @@ def test_connected_watched_disconnected_and_connected_again(page: Page, site: Si
 
     # The dashboard opens by itself.
     page.wait_for_url(re.compile(rf"/payments\?account={account_id}"), timeout=IMPORT_MS)
-    expect(page.get_by_role("heading", name="Payments")).to_be_visible()
+    expect(page.get_by_role("heading", name="Payments", exact=True)).to_be_visible()
 
     page.goto(f"/integrations/{account_id}")
     expect(page.locator("h1")).to_contain_text("Fresh")

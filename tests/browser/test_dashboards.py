@@ -40,7 +40,7 @@ def add(page: Page, *titles: str) -> None:
 
 
 def test_build_arrange_save_reload_duplicate_and_delete(page: Page) -> None:
-    build(page, "Board meeting", "Blank")
+    build(page, "Quarter in review", "Blank")
     add(page, "MRR over time", "ARPU", "Top customers", "Text")
     page.get_by_role("textbox", name="Text", exact=True).fill("# Remarks\n\nAll in **EUR**.")
     assert order(page) == ["mrr_over_time", "arpu", "top_customers", "text"]
@@ -72,14 +72,14 @@ def test_build_arrange_save_reload_duplicate_and_delete(page: Page) -> None:
 
     page.goto(address)
     page.get_by_role("button", name="Duplicate").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Copy of Board meeting")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Copy of Quarter in review")
     page.get_by_label("More actions").click()
     page.get_by_role("button", name="Delete …").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("The dashboard is deleted")).to_be_visible()
     shelf = page.get_by_role("main")
-    expect(shelf.get_by_role("link", name="Board meeting", exact=True)).to_be_visible()
-    expect(shelf.get_by_role("link", name="Copy of Board meeting")).to_have_count(0)
+    expect(shelf.get_by_role("link", name="Quarter in review", exact=True)).to_be_visible()
+    expect(shelf.get_by_role("link", name="Copy of Quarter in review")).to_have_count(0)
 
 
 def test_two_tabs_do_not_overwrite_each_other(page: Page) -> None:
@@ -91,9 +91,8 @@ def test_two_tabs_do_not_overwrite_each_other(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("From the first tab")
 
     other.get_by_label("Name of the dashboard").fill("From the second tab")
-    # The answer 409 is what is tested; Chromium tells of it on the console, the first page's only.
     other.get_by_role("button", name="Save").click()
-    expect(other.get_by_text("was saved elsewhere")).to_be_visible()
+    expect(other.get_by_role("dialog")).to_contain_text("From the first tab was saved elsewhere")
     other.get_by_role("button", name="Keep mine as a copy").click()
     expect(other.get_by_role("heading", level=1)).to_contain_text("From the second tab")
     page.reload()
