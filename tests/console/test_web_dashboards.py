@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -32,11 +34,37 @@ CONTENT = {
 }
 
 
+UNKEEPABLE: tuple[dict[str, Any], ...] = (
+    {"version": "1"},
+    {"version": None},
+    {"name": ""},
+    {"name": 7},
+    {"widgets": "mrr"},
+    {"widgets": [{"widget": "no_such_widget", "columns": 3, "rows": 1}]},
+    {"widgets": [{"widget": "mrr", "columns": 13, "rows": 1}]},
+    {"selection": []},
+    {"selection": {"range": "yesteryear"}},
+    {"selection": {"locale": "de"}},
+    {"account_id": "acct_nobody"},
+    {"account_id": 5},
+)
+
+
+@pytest.fixture(scope="module")
+def marts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small published file, made once."""
+    path = tmp_path_factory.mktemp("published") / "marts.duckdb"
+    write_marts(path)
+    return path
+
+
 @pytest.fixture
-def console(engine: Engine, settings: Settings, add_account: Callable[..., str]) -> Iterator[Site]:
-    """A console with a login, numbers of two accounts, and Ann and Ben, who see one each."""
+def console(
+    engine: Engine, settings: Settings, marts: Path, add_account: Callable[..., str]
+) -> Iterator[Site]:
+    """A console with a login, numbers of some accounts, and Ann and Ben, who see one each."""
     settings.published_dir.mkdir(parents=True)
-    write_marts(settings.published_dir / "marts.duckdb")
+    shutil.copy(marts, settings.published_dir)
     for account_id in ACCOUNTS:
         add_account(account_id)
     add_user(engine, "Ann", accounts=[FIRST])
