@@ -50,13 +50,13 @@ def test_the_theme_is_kept_and_drawn_from_the_first_byte(page: Page) -> None:
     dark = page.evaluate(ground)
     assert dark != light
     # The server itself draws it dark: no script has run in this answer.
-    assert 'data-theme="dark"' in page.request.get("/integrations").text()
+    assert ' data-theme="dark"' in page.request.get("/integrations").text()
     page.reload()
     assert page.evaluate(ground) == dark
     page.get_by_role("group").get_by_label("You: ").click()
     page.get_by_role("button", name="As the system").click()
     assert page.evaluate(ground) == light
-    assert "data-theme" not in page.request.get("/integrations").text()
+    assert ' data-theme="' not in page.request.get("/integrations").text()
 
 
 def test_times_are_said_in_the_readers_words(page: Page) -> None:
