@@ -1,7 +1,7 @@
 """The tables of schema `connections`, typed.
 
 Rows only: what may happen to them is in `accounts`, `oauth`, `tokens`, `requests` and `syncs`. What
-the web pages keep (users, sessions, webhooks) is in `web_models`. A change here needs a migration
+the web pages keep is in `web_models` and `dashboard_models`. A change here needs a migration
 in `migrations/versions` (a test compares the two). All times are UTC with time zone.
 """
 
@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 # Imported so that `Base.metadata` holds all tables, whoever asks for it.
-from connections import web_models  # noqa: F401
+from connections import dashboard_models, web_models  # noqa: F401
 from connections.base import SCHEMA as SCHEMA
 from connections.base import Base as Base
 from connections.base import enum_words

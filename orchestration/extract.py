@@ -122,7 +122,13 @@ def payment_history(
         tasks, failures = _tasks(context, config, engine, settings, warehouse)
 
         def on_progress(progress: Progress) -> None:
-            report.stream(progress.account_id, progress.stream, progress.phase, progress.objects)
+            report.stream(
+                progress.account_id,
+                progress.stream,
+                progress.phase,
+                progress.objects,
+                progress.share,
+            )
 
         extraction = extract_accounts(
             tasks, work_dir=warehouse.packages, run_id=context.run_id, on_progress=on_progress

@@ -25,8 +25,9 @@ class RunReport:
     """The report of one run, written as it grows.
 
     The file holds `{"run_id", "phase", "phase_began_at", "phases": [{"name", "seconds",
-    "peak_rss_bytes"}], "streams": {account_id: {stream: {"phase", "objects"}}}}`. Seconds are wall
-    time, `phase_began_at` is in unix seconds, `peak_rss_bytes` is the process's peak so far.
+    "peak_rss_bytes"}], "streams": {account_id: {stream: {"phase", "objects", "share"}}}}`.
+    Seconds are wall time, `phase_began_at` is in unix seconds, `peak_rss_bytes` is the process's
+    peak so far, `share` is the part of a history that has been read, where that can be told.
     """
 
     def __init__(self, directory: Path, run_id: str) -> None:
@@ -66,11 +67,13 @@ class RunReport:
                 )
                 self._write()
 
-    def stream(self, account_id: str, stream: str, phase: str, objects: int) -> None:
+    def stream(
+        self, account_id: str, stream: str, phase: str, objects: int, share: float | None = None
+    ) -> None:
         """Record how far one stream of one account is."""
         with self._lock:
             streams = self._content["streams"].setdefault(account_id, {})
-            streams[stream] = {"phase": phase, "objects": objects}
+            streams[stream] = {"phase": phase, "objects": objects, "share": share}
             if time.monotonic() - self._written > _WRITE_EVERY_SECONDS:
                 self._write()
 

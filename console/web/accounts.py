@@ -127,16 +127,6 @@ def seen_account(engine: Engine, viewer: Viewer, account_id: str) -> Account:
     raise HTTPException(404, "There is no such account.")
 
 
-def require_operator(viewer: Viewer) -> None:
-    """Stop anybody but an operator.
-
-    Raises:
-        HTTPException: 404, as for a page that is not there.
-    """
-    if not viewer.is_operator:
-        raise HTTPException(404, "There is no such page.")
-
-
 def _state(account: Account, request: SyncRequest | None, now: datetime) -> AccountState:
     first = request if request and request.kind is RequestKind.FIRST_IMPORT else None
     return state_of(account, first, now=now)

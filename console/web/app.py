@@ -25,6 +25,7 @@ from console.web.numbers.templating import teach
 from console.web.pages import (
     api,
     connect,
+    dashboards,
     dbt_docs,
     embed,
     home,
@@ -43,6 +44,7 @@ ROUTERS = (
     integrations.router,
     imports.router,
     payments.router,
+    dashboards.router,
     api.router,
     embed.router,
     dbt_docs.router,

@@ -79,7 +79,7 @@ def drop_session(response: Response, *, secure: bool) -> None:
 
 def viewer_of(user: User | None) -> Viewer:
     """A user as a viewer; None = the operator with the deployment's own token."""
-    return OPERATOR if user is None else Viewer(user.name, user.accounts)
+    return OPERATOR if user is None else Viewer(user.name, user.accounts, user.user_id)
 
 
 def viewer_of_token(engine: Engine, settings: WebSettings, token: Secret) -> Viewer | None:

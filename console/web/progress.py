@@ -92,7 +92,8 @@ class SyncProgress:
         attempt: The how manieth try it is.
         error: Why the last try failed.
         retry_at: When it is tried again. ISO 8601.
-        seconds_left: A founded guess; None = nothing to found one on.
+        reading_left: Seconds of reading, a founded guess; None = nothing to found one on.
+        seconds_left: Until the numbers can be seen; likewise.
     """
 
     stage: Stage
@@ -104,6 +105,7 @@ class SyncProgress:
     attempt: int = 1
     error: str | None = None
     retry_at: str | None = None
+    reading_left: int | None = None
     seconds_left: int | None = None
 
     @property

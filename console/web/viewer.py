@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, HTTPException, Request
 
@@ -19,10 +20,12 @@ class Viewer:
     Attributes:
         name: What the page calls them.
         accounts: The accounts that they may see; None = all of them (an operator).
+        user_id: Of their row; None = the operator with the deployment's own token, or on loopback.
     """
 
     name: str
     accounts: frozenset[str] | None
+    user_id: UUID | None = None
 
     @property
     def is_operator(self) -> bool:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from dlt_sources.stripe.journal import Checkpoint, Journal, Left
 from dlt_sources.stripe.references import References, absent
+from dlt_sources.stripe.remaining import Remaining
 from dlt_sources.stripe.rows import Rows
 from dlt_sources.stripe.streams import BY_NAME
 
@@ -70,6 +71,7 @@ class AccountLanding:
         self._bytes = 0
         self._checkpoint: Checkpoint | None = None
         self._left: dict[Left, None] = {}
+        self._remaining = Remaining()
         self._asked: set[tuple[str, str]] = set()
         self._requests: Callable[[], int] = lambda: 0
 
@@ -84,6 +86,9 @@ class AccountLanding:
             self._checkpoint = checkpoint
             self._requests = requests
             self._left = dict.fromkeys(checkpoint.left)
+            # What an earlier try has read of the history is not among what is left.
+            span = checkpoint.now + 1 - checkpoint.start if checkpoint.counts else None
+            self._remaining.begin(checkpoint.left, span)
             for stream, count in checkpoint.counts.items():
                 self.counts[stream] = self.counts.get(stream, 0) + count
 
@@ -116,9 +121,7 @@ class AccountLanding:
                 size += rows.append(obj, read_at, read_order)
             self._references.note(BY_NAME[stream], landed)
             count = self.counts[stream] = self.counts.get(stream, 0) + len(landed)
-            if done is not None:
-                self._left.pop(done, None)
-            self._left.update(dict.fromkeys(left))
+            self._exchange(done, left)
             self._bytes += size
             self._budget.take(size)
             if self._writing or not self._must_write(rows):
@@ -130,8 +133,20 @@ class AccountLanding:
     def exchange(self, done: Left, left: Left) -> None:
         """Put another thing to be read in the place of one."""
         with self._changed:
-            self._left.pop(done, None)
-            self._left[left] = None
+            self._exchange(done, [left])
+
+    def share_read(self, stream: str) -> float | None:
+        """The share of a stream's history that has been read; None = nobody can tell."""
+        with self._changed:
+            return self._remaining.share_read(stream)
+
+    def _exchange(self, done: Left | None, left: Iterable[Left]) -> None:
+        going = [done] if done is not None and done in self._left else []
+        for each in going:
+            del self._left[each]
+        coming = [each for each in left if each not in self._left]
+        self._left.update(dict.fromkeys(coming))
+        self._remaining.exchange(going, coming)
 
     def want(self, stream: str, ids: Iterable[str]) -> None:
         """Ask for objects that must be read, if they are not on the way already."""

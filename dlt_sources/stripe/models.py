@@ -175,13 +175,15 @@ class Progress:
     """How far one stream of one account is.
 
     `phase` is `listing`, `completing` (nested lists, referenced objects), `changes` or `done`;
-    `objects` counts what was read of this stream in this run so far.
+    `objects` counts what was read of this stream in this run so far; `share` says which part of its
+    time has been read, where that can be told (`remaining`).
     """
 
     account_id: str
     stream: str
     phase: str
     objects: int
+    share: float | None = None
 
 
 @dataclass(frozen=True)

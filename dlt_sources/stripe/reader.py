@@ -162,7 +162,8 @@ class AccountReader:
         count = self.landing.add(
             stream.name, objects, read.date, read.read_order, done=done, left=left
         )
-        self.report(Progress(self.account_id, stream.name, self.phase, count))
+        share = self.account.share_read(stream.name)
+        self.report(Progress(self.account_id, stream.name, self.phase, count, share))
 
     # Lists.
 

@@ -54,7 +54,7 @@ def page(site: Site, chromium: Browser) -> Iterator[Page]:
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and not _is_refusal(message):
             complaints.append(message.text)
 
     fresh.on("console", note)
@@ -62,3 +62,10 @@ def page(site: Site, chromium: Browser) -> Iterator[Page]:
     yield fresh
     context.close()
     assert complaints == []
+
+
+def _is_refusal(message: ConsoleMessage) -> bool:
+    """Whether Chromium tells of an answer that refuses something, which pages are made to show."""
+    address = message.location["url"]
+    asset = "/static/" in address or "/library/" in address
+    return message.text.startswith("Failed to load resource") and not asset

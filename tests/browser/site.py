@@ -21,8 +21,10 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
+from connections.dashboards import TEXT_WIDGET, Place, create_dashboard
 from connections.postgres import open_database
 from console.demo import simulator
+from console.web.starters import STARTERS, place_of
 from tests.e2e.conftest import HISTORY, KEY_VARIABLE, Deployment
 
 START_SECONDS = 60
@@ -38,6 +40,7 @@ class Site:
         stripe: The simulated Stripe.
         imported: The account whose numbers are there from the start.
         others: Simulated accounts that nobody has connected.
+        dashboard: A dashboard of the operator's that nobody changes.
         running: Syncs that tests have begun.
     """
 
@@ -46,6 +49,7 @@ class Site:
     stripe: simulator.Simulator
     imported: str
     others: tuple[str, ...]
+    dashboard: str
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def run_sync(self, account_id: str) -> subprocess.Popen[str]:
@@ -91,13 +95,22 @@ def serving(
         deployment.must("sync", stripe.account_id, "--here")
         with serving_console(deployment) as url:
             accounts = [str(each["account"]) for each in stripe.ready["accounts"]]
-            site = Site(url, deployment, stripe, accounts[0], tuple(accounts[1:]))
+            site = Site(
+                url, deployment, stripe, accounts[0], tuple(accounts[1:]), _dashboard(deployment)
+            )
             try:
                 yield site
             finally:
                 for process in site.running:
                     process.kill()
                     process.wait()
+
+
+def _dashboard(deployment: Deployment) -> str:
+    text = Place(TEXT_WIDGET, 6, 2, "# Remarks\n\nAll numbers are **simulated**.")
+    with open_database(deployment.settings) as engine:
+        places = [*STARTERS["overview"].places(), place_of("top_customers"), text]
+        return create_dashboard(engine, None, "Board meeting", places).dashboard_id
 
 
 @contextmanager

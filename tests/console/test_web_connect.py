@@ -56,7 +56,7 @@ def test_an_account_is_connected_as_the_form_says(
     # A browser follows the redirection after the form only where the policy allows it.
     assert f"form-action 'self' {stripe.url}" in form.headers["content-security-policy"]
     state = begin(browser, stripe, tier="pro", history_days="120")
-    assert come_back(browser, state=state, code="ac_1") == (303, "/integrations/acct_A1")
+    assert come_back(browser, state=state, code="ac_1") == (303, "/integrations/acct_A1/progress")
     account = get_account(engine, "acct_A1")
     assert (account.tier, account.history_days) == ("pro", 120)
     status, page = come_back(browser, state=state, code="ac_1")

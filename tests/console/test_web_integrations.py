@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 import pytest
-from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy.engine import Engine
 
@@ -20,12 +19,8 @@ from connections.requests import claim_requests, recent_requests, request_sync
 from connections.settings import Settings
 from connections.sync_reports import last_syncs, open_requests
 from connections.syncs import begin_sync, record_outcome
-from connections.vault import open_vault
-from console.web.app import create_app
-from console.web.viewer import Viewer, current_viewer
-from tests.connections.conftest import add_account
-
-__all__ = ["add_account"]
+from connections.web_users import add_user, new_token
+from tests.console.site import Browser, site, with_login
 
 pytestmark = pytest.mark.e2e
 
@@ -35,30 +30,21 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def client(settings: Settings, engine: Engine) -> Iterator[TestClient]:
+def client(settings: Settings, engine: Engine) -> Iterator[Browser]:
     """A browser without scripts, of an operator."""
-    app = create_app(
-        settings, engine, open_vault(settings, engine), dagster_url="http://127.0.0.1:3000"
-    )
-    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as client:
-        yield client
+    with site(engine, settings) as console:
+        yield console.browser()
 
 
-def as_viewer(client: TestClient, *account_ids: str) -> None:
-    """From now on the client is somebody who sees these accounts only."""
-    app: Any = client.app
-    viewer = Viewer(name="viewer", accounts=frozenset(account_ids))
-    app.dependency_overrides[current_viewer] = lambda: viewer
-
-
-def post(client: TestClient, path: str, **fields: str) -> Response:
+def post(client: Browser, path: str, **fields: str) -> Response:
     """Send a form as the page does that holds it."""
     page = client.get("/integrations").text
     token = re.search(r'name="csrf-token" content="([^"]+)"', page)
-    return client.post(path, data={**fields, **({"csrf_token": token[1]} if token else {})})
+    assert token is not None
+    return client.post(path, data={**fields, "csrf_token": token[1]})
 
 
-def line_of(client: TestClient, account_id: str) -> str:
+def line_of(client: Browser, account_id: str) -> str:
     """The words of an account's line in the list."""
     page = client.get("/integrations").text
     line = re.search(rf'<li class="line" data-account="{account_id}">.*?</li>', page, re.DOTALL)
@@ -67,7 +53,7 @@ def line_of(client: TestClient, account_id: str) -> str:
 
 
 def test_each_state_says_what_it_is_and_what_to_do(
-    client: TestClient, add_account: AddAccount
+    client: Browser, add_account: AddAccount
 ) -> None:
     ago = {"connected_at": NOW - 100 * HOUR, "last_attempt_at": NOW, "tier": "pro"}
     add_account("acct_fresh", **ago, last_success_at=NOW - HOUR)
@@ -102,7 +88,7 @@ def test_each_state_says_what_it_is_and_what_to_do(
     assert order[:3] == ["acct_revoked", "acct_failing", "acct_late"]
 
 
-def test_found_by_name_and_filtered_by_state(client: TestClient, add_account: AddAccount) -> None:
+def test_found_by_name_and_filtered_by_state(client: Browser, add_account: AddAccount) -> None:
     for number in range(60):
         add_account(f"acct_{number:02}", display_name=f"Shop {number:02}")
     add_account("acct_x", display_name="Harbour", status=AccountStatus.PAUSED)
@@ -120,11 +106,17 @@ def test_found_by_name_and_filtered_by_state(client: TestClient, add_account: Ad
 
 
 def test_a_viewer_sees_their_accounts_and_may_only_ask_for_syncs(
-    client: TestClient, engine: Engine, add_account: AddAccount
+    settings: Settings, engine: Engine, add_account: AddAccount
 ) -> None:
     add_account("acct_mine")
     add_account("acct_other")
-    as_viewer(client, "acct_mine")
+    add_user(engine, "viewer", accounts=["acct_mine"])
+    token = new_token(engine, "viewer").reveal()
+    with site(engine, settings, with_login()) as console:
+        check_what_a_viewer_may(console.browser(token), engine)
+
+
+def check_what_a_viewer_may(client: Browser, engine: Engine) -> None:
     page = client.get("/integrations").text
     assert "acct_mine" in page
     assert "acct_other" not in page
@@ -161,7 +153,7 @@ def test_a_viewer_sees_their_accounts_and_may_only_ask_for_syncs(
 
 
 def test_a_refused_sync_says_when_the_next_is_possible(
-    client: TestClient, engine: Engine, add_account: AddAccount
+    client: Browser, engine: Engine, add_account: AddAccount
 ) -> None:
     add_account("acct_A1")
     for _ in range(3):
@@ -177,7 +169,7 @@ def test_a_refused_sync_says_when_the_next_is_possible(
     [("tier", {"tier": "gold"}), ("history", {"history_days": "-1"}), ("tier", {})],
 )
 def test_what_cannot_be_changes_nothing(
-    client: TestClient, engine: Engine, add_account: AddAccount, path: str, fields: dict[str, str]
+    client: Browser, engine: Engine, add_account: AddAccount, path: str, fields: dict[str, str]
 ) -> None:
     add_account("acct_A1")
     assert post(client, f"/integrations/acct_A1/{path}", **fields).status_code in {400, 422}
@@ -186,7 +178,7 @@ def test_what_cannot_be_changes_nothing(
 
 
 def test_disconnecting_says_what_is_left_to_do_by_hand(
-    client: TestClient, engine: Engine, add_account: AddAccount
+    client: Browser, engine: Engine, add_account: AddAccount
 ) -> None:
     add_account("acct_A1", auth_kind=AuthKind.API_KEY_ENV, api_key_env="ACME_KEY")
     assert "--purge" in client.get("/integrations/acct_A1/disconnect").text
@@ -198,7 +190,7 @@ def test_disconnecting_says_what_is_left_to_do_by_hand(
 
 
 def test_names_and_errors_of_others_are_text_and_no_markup(
-    client: TestClient, add_account: AddAccount
+    client: Browser, add_account: AddAccount
 ) -> None:
     add_account(
         "acct_A1",
@@ -213,7 +205,7 @@ def test_names_and_errors_of_others_are_text_and_no_markup(
         assert "&lt;script&gt;alert(1)" in page
 
 
-def events_of(client: TestClient, account_id: str) -> Iterator[dict[str, Any]]:
+def events_of(client: Browser, account_id: str) -> Iterator[dict[str, Any]]:
     with client.stream("GET", f"/integrations/{account_id}/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         for line in answer.iter_lines():
@@ -222,7 +214,7 @@ def events_of(client: TestClient, account_id: str) -> Iterator[dict[str, Any]]:
 
 
 def test_the_events_follow_an_import_to_its_end(
-    client: TestClient, engine: Engine, settings: Settings, add_account: AddAccount
+    client: Browser, engine: Engine, settings: Settings, add_account: AddAccount
 ) -> None:
     """Each step is taken when the former one has been told, so nothing is left to chance."""
     add_account("acct_A1", first_import_finished_at=None)

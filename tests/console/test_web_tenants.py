@@ -208,6 +208,7 @@ WITHOUT_ACCOUNT = {
     "alert_topics": "about topics: when a message was sent last",
     "web_users": "people of this deployment; which accounts they see is in web_user_accounts",
     "web_sessions": "belong to users",
+    "dashboards": "belong to users and hold no numbers: names of widgets, and texts of their own",
     "schema_version": "of the migrations",
 }
 

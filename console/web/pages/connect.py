@@ -8,21 +8,23 @@ from urllib.parse import quote, urlsplit
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from connections.accounts import DEFAULT_TIER, Connected, get_account
+from connections.accounts import Connected, get_account
 from connections.errors import DashtrayError, UnknownAccountError
 from connections.models import DEFAULT_HISTORY_DAYS
 from connections.oauth import begin_authorisation
 from connections.settings import Settings
-from connections.tiers import TIERS
+from console.web.choices import HISTORY_CHOICES, tiers_in_words
 from console.web.context import Web, web_of
 from console.web.endings import COOKIE, ending_page, finish, give_nonce
 from console.web.headers import content_policy
 from console.web.identity import client_of
-from console.web.pages.integrations import HISTORY_CHOICES, tier_in_words
 from console.web.paths import CALLBACK_PATH, CONNECT_PATH
 from console.web.viewer import Viewer, current_operator
 
 router = APIRouter()
+
+SUGGESTED_TIER = "pro"
+"""Chosen beforehand on the form: who connects an account wants it to be kept fresh."""
 
 Operator = Annotated[Viewer, Depends(current_operator)]
 
@@ -89,8 +91,10 @@ def callback(request: Request, web: Annotated[Web, Depends(web_of)], viewer: Ope
         browser_nonce=request.cookies.get(COOKIE),
     )
     if isinstance(ending.outcome, Connected):
-        account_id = ending.outcome.account.account_id
-        response: Response = RedirectResponse(f"/integrations/{quote(account_id, safe='')}", 303)
+        account_id = quote(ending.outcome.account.account_id, safe="")
+        # What is imported for the first time is watched; one that came back is looked at.
+        page = "/progress" if ending.outcome.first_import_requested else ""
+        response: Response = RedirectResponse(f"/integrations/{account_id}{page}", 303)
     else:
         response = ending_page(web.templates, request, ending, back=CONNECT_PATH)
     # The address holds a code: it goes nowhere.
@@ -120,9 +124,9 @@ def _form(
         {
             "viewer": viewer,
             "account": known,
-            "tiers": [(each, tier_in_words(each)) for each in TIERS.values()],
+            "tiers": tiers_in_words(),
+            "tier": tier or SUGGESTED_TIER,
             "history_choices": HISTORY_CHOICES,
-            "tier": tier or DEFAULT_TIER,
             "history_days": history_days or str(DEFAULT_HISTORY_DAYS),
             "mistake": mistake,
             "ready": web.settings.stripe_client_id and web.settings.stripe_secret_key,

@@ -19,7 +19,7 @@ from connections.sync_reports import last_syncs, open_requests
 from console.run_reports import read_report, recent_reports
 from console.web.accounts import seen_account
 from console.web.context import Web, web_of
-from console.web.estimate import seconds_left
+from console.web.estimate import estimate
 from console.web.progress import STEPS, SyncProgress, foremost, progress_of
 from console.web.viewer import Viewer, current_viewer
 
@@ -89,7 +89,8 @@ def look(web: Web, account_id: str, earlier: list[dict[str, Any]]) -> SyncProgre
     progress = progress_of(account, request, sync, report, now=datetime.now(UTC))
     if sync is None or sync.finished_at is not None:
         return progress
-    return replace(progress, seconds_left=seconds_left(report, earlier, now=time.time()))
+    guess = estimate(report, earlier, now=time.time())
+    return replace(progress, reading_left=guess.reading, seconds_left=guess.whole)
 
 
 async def _told(request: Request, web: Web, account_id: str) -> AsyncIterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -16,29 +16,19 @@ from connections.models import Account, AuthKind, RequestKind, SyncOutcome
 from connections.requests import QuotaExceededError, request_sync
 from connections.standing import Standing, state_of
 from connections.sync_reports import sync_history
-from connections.tiers import TIERS, Tier
 from console.web.accounts import (
     account_rows,
     by_attention,
-    require_operator,
     seen_account,
 )
+from console.web.choices import HISTORY_CHOICES, tiers_in_words
 from console.web.context import Web, web_of
-from console.web.viewer import Viewer, current_viewer
+from console.web.viewer import Viewer, current_operator, current_viewer
 
 router = APIRouter(prefix="/integrations")
 
 PAGE = 50
 """Accounts shown at once."""
-
-HISTORY_CHOICES = (
-    ("30", "30 days"),
-    ("90", "90 days"),
-    ("365", "1 year"),
-    ("730", "2 years"),
-    ("1825", "5 years"),
-    ("all", "Everything"),
-)
 
 #: Badge of each standing: its word, its tone.
 STANDINGS = {
@@ -153,10 +143,9 @@ def tier(
     account_id: str,
     tier: Annotated[str, Form()],
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """Move an account to another tier."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     try:
         book.set_tier(web.engine, account_id, tier)
@@ -171,10 +160,9 @@ def history(
     account_id: str,
     history_days: Annotated[str, Form()],
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """Say how much payment history is wanted."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     try:
         set_history_days(web.engine, account_id, parse_history_days(history_days))
@@ -189,10 +177,9 @@ def pause_or_resume(
     request: Request,
     account_id: str,
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """Stop the schedule of an account, or let it go on."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     pausing = request.url.path.endswith("/pause")
     try:
@@ -207,10 +194,9 @@ def confirm_disconnect(
     request: Request,
     account_id: str,
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """What disconnecting does, before it is done."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     return _page(request, web, "disconnect.html", viewer=viewer, account=account)
 
@@ -220,10 +206,9 @@ def disconnect(
     request: Request,
     account_id: str,
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    viewer: Annotated[Viewer, Depends(current_operator)],
 ) -> Response:
     """Give up the access at Stripe and delete the tokens."""
-    require_operator(viewer)
     account = seen_account(web.engine, viewer, account_id)
     try:
         done = book.disconnect(web.engine, web.settings, account_id)
@@ -263,7 +248,7 @@ def _page(
     request: Request, web: Web, template: str, *, status: int = 200, **values: Any
 ) -> Response:
     context = {
-        "tiers": [(tier, tier_in_words(tier)) for tier in TIERS.values()],
+        "tiers": tiers_in_words(),
         "history_choices": HISTORY_CHOICES,
         "standings": STANDINGS,
         "kinds": KINDS,
@@ -283,13 +268,3 @@ def _done(account_id: str, said: str) -> Response:
 def _matches(account: Account, q: str) -> bool:
     words = f"{account.display_name or ''} {account.account_id} {account.tier}".lower()
     return all(word in words for word in q.lower().split())
-
-
-def tier_in_words(tier: Tier) -> str:
-    """What a tier promises, for people."""
-    if tier.cadence is None:
-        return f"Synced when you ask, {tier.manual_quota_per_day} times a day"
-    minutes = tier.cadence // timedelta(minutes=1)
-    every = f"{minutes} minutes" if minutes < 60 else f"{minutes // 60} hours"
-    first = tier.priority == min(each.priority for each in TIERS.values())
-    return f"Synced every {every}" + (", first in the queue" if first else "")

@@ -29,6 +29,13 @@ for (const form of document.querySelectorAll("form[data-autosubmit]")) {
   form.addEventListener("change", () => form.requestSubmit());
 }
 
+/* What was done is said once, and not again when the page is loaded anew. */
+const address = new URL(location.href);
+if (address.searchParams.has("said")) {
+  address.searchParams.delete("said");
+  history.replaceState(null, "", address);
+}
+
 wireDialogs();
 tellTimes();
 setInterval(tellTimes, 30_000);

@@ -38,13 +38,20 @@ function showStreams(streams) {
   }
 }
 
+function about(seconds) {
+  if (seconds < 10) return "a few seconds";
+  const rounded = Math.ceil(seconds / 5) * 5;
+  return rounded < 90 ? `about ${rounded} seconds` : `about ${Math.round(rounded / 60)} minutes`;
+}
+
 function left(progress) {
   if (progress.stage === "done") return "The numbers can be seen. The dashboard opens …";
   if (progress.stage === "failed") return "";
-  if (progress.seconds_left === null) return "Estimating how long it takes …";
-  if (progress.seconds_left < 10) return "A few seconds left";
-  const rounded = Math.ceil(progress.seconds_left / 5) * 5;
-  return rounded < 90 ? `About ${rounded} seconds left` : `About ${Math.round(rounded / 60)} minutes left`;
+  if (progress.seconds_left !== null) return `Ready in ${about(progress.seconds_left)}`;
+  if (progress.stage === "reading" && progress.reading_left !== null) {
+    return `Reading takes ${about(progress.reading_left)} more, then the numbers are built`;
+  }
+  return "Estimating how long it takes …";
 }
 
 function put(element, text) {
