@@ -87,8 +87,8 @@ def _account(
         {
             "account_id": account,
             "customer_id": f"cus_{account[5:]}{number}",
-            # The first chooses a name that a spreadsheet would run.
-            "name": None if number % 5 == 4 else ("=1+1" if number == 0 else f"Customer {number}"),
+            # One chooses a name that a spreadsheet would run.
+            "name": None if number % 5 == 4 else ("=1+1" if number == 3 else f"Customer {number}"),
             "country": "DE",
             "created_at": _at(first + timedelta(days=number * 2 % days)),
             "is_deleted": False,
