@@ -50,16 +50,16 @@ def drawn(page: Page, widget_id: str) -> None:
 def test_pickers_change_the_address_and_the_numbers(page: Page) -> None:
     page.goto(PAYMENTS)
     before = page.locator('[data-metric="gross_revenue"]').inner_text()
-    page.get_by_label("Range").select_option("7d")
+    page.get_by_label("Range", exact=True).select_option("7d")
     page.wait_for_url("**range=7d**")
     assert page.locator('[data-metric="gross_revenue"]').inner_text() != before
-    page.get_by_label("Week").check(force=True)
+    page.get_by_label("Week", exact=True).check(force=True)
     page.wait_for_url("**grain=week**")
     assert "range=7d" in page.url
-    expect(page.get_by_label("From")).to_be_hidden()
-    page.get_by_label("Range").select_option("custom")
+    expect(page.get_by_label("From", exact=True)).to_be_hidden()
+    page.get_by_label("Range", exact=True).select_option("custom")
     page.wait_for_url("**range=custom**")
-    expect(page.get_by_label("From")).to_be_visible()
+    expect(page.get_by_label("From", exact=True)).to_be_visible()
 
 
 def test_charts_are_drawn_and_follow_the_theme(page: Page) -> None:
@@ -116,7 +116,7 @@ def test_pages_work_without_scripts(console: Console, chromium: Browser) -> None
     context = chromium.new_context(base_url=console.url, java_script_enabled=False)
     plain = context.new_page()
     plain.goto(PAYMENTS)
-    plain.get_by_label("Range").select_option("7d")
+    plain.get_by_label("Range", exact=True).select_option("7d")
     plain.get_by_role("button", name="Show").click()
     assert "range=7d" in plain.url
     plain.get_by_role("link", name="Show this one as a table").first.click()
