@@ -44,6 +44,8 @@ from console.web.numbers.widgets import WIDGETS, Kind
 from tests.browser.chromium import running_chromium
 
 QUERIES_AIM, PAINT_AIM = 0.1, 1.0
+#: Answers that are named in the report.
+_SLOWEST = 15
 CONTRACT = Path(__file__).parents[1] / "dbt_project" / "contracts" / "marts.json"
 LARGE = "acct_large"
 SMALL = 40
@@ -98,7 +100,8 @@ _TABLES: dict[str, str] = {
     "fct_revenue_lines": """
         select account_id, currency, 'charge' as kind, customer_id, day,
             'price_' || k % 20 as price_id, 'prod_' || k % 20 as product_id,
-            ['US', 'DE', 'FR', 'JP'][1 + k % 4] as country, amount, k::varchar as stripe_url
+            ['US', 'DE', 'FR', 'JP'][1 + (k % 4)::bigint] as country, amount,
+            k::varchar as stripe_url
         from charges where dice > 0
         union all by name
         select account_id, currency, 'refund' as kind, customer_id, day, -amount as amount
@@ -149,7 +152,7 @@ _TABLES: dict[str, str] = {
         select account_id, currency, customer_id, sum(mrr) as mrr, 0.001 as mrr_share,
             row_number() over (partition by account_id order by sum(mrr) desc, customer_id)
                 as mrr_rank, sum(mrr) as net_revenue
-        from fct_subscription_item_spans group by all
+        from fct_subscription_item_spans group by account_id, currency, customer_id
         qualify mrr_rank <= 100
     """,
     "rpt_cohort_retention": f"""
@@ -273,15 +276,15 @@ def measure_queries(url: str, rounds: int) -> list[str]:
                     queries.clear()
                     answers.clear()
             results.append((p95(queries), p95(answers), name))
-    for seconds, answer, name in sorted(results, reverse=True):
-        is_page = not name.startswith("drill")
+    results.sort(reverse=True)
+    for place, (seconds, answer, name) in enumerate(results):
         if seconds > QUERIES_AIM:
             missed.append(name)
-        if is_page or seconds > QUERIES_AIM / 2:
+        if place < _SLOWEST or name.startswith("/payments"):
             print(f"{name:44} queries {seconds * 1000:6.1f} ms   answer {answer * 1000:6.1f} ms")
     print(
         f"{len(results)} answers, {rounds} times each: the slowest queries take "
-        f"{max(results)[0] * 1000:.0f} ms (p95), the median answer's "
+        f"{results[0][0] * 1000:.0f} ms (p95), the median answer's "
         f"{statistics.median(each[0] for each in results) * 1000:.0f} ms"
     )
     return missed

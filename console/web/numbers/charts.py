@@ -254,7 +254,7 @@ def ranking(name: str, value: str, color: str) -> Draw:
                 "xaxis": {
                     **axis(),
                     "visible": False,
-                    "range": [0, float(largest) * 1.18],
+                    "range": [0, float(largest) * 1.28],
                 },
                 "yaxis": {
                     **axis(),

@@ -395,6 +395,19 @@ DRILLS: Mapping[str, Drill] = MappingProxyType(
 )
 
 
+def page_number(word: str) -> int:
+    """Which page an address asks for; nothing = the first.
+
+    Raises:
+        SelectionError: It is no number of a page.
+    """
+    if not word.strip():
+        return 1
+    if not (word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= _FURTHEST):
+        raise SelectionError(f"page= must be a number from 1 to {_FURTHEST}.")
+    return int(word[:9])
+
+
 def drill_into(reader: Reader, selection: Selection, metric: Metric, *, page: int) -> Drilled:
     """The rows behind a metric, one page of them.
 
@@ -403,12 +416,7 @@ def drill_into(reader: Reader, selection: Selection, metric: Metric, *, page: in
         selection: What was selected.
         metric: Whose rows.
         page: From 1.
-
-    Raises:
-        SelectionError: There is no such page.
     """
-    if not 1 <= page <= _FURTHEST:
-        raise SelectionError(f"page={page} must lie between 1 and {_FURTHEST}.")
     entry = DRILLS[metric.name]
     sums = "count(*)" if entry.amount in {None, "count"} else f"coalesce(sum({entry.amount}), 0)"
     summary = reader.named(

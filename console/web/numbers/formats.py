@@ -35,6 +35,7 @@ _THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 
 #: From here on the short form is shown, the full one in the title.
 _COMPACT_FROM = Decimal(1_000_000)
+_THOUSAND = Decimal(1000)
 
 Number = Decimal | int
 
@@ -88,6 +89,8 @@ def compact(value: Number, unit: Unit, currency: str, locale: Locale, *, digits:
     """A number for a chart's axis, such as $1.2K."""
     number = Decimal(value)
     match unit:
+        case Unit.MONEY if abs(number) < _THOUSAND:
+            return _money(number, currency, locale, 0 if number == int(number) else None)
         case Unit.MONEY:
             return _sign(
                 format_compact_currency(
@@ -135,8 +138,8 @@ def spreadsheet_safe(cell: str) -> str:
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
-def _money(value: Decimal, currency: str, locale: Locale) -> str:
-    digits = exponent(currency)
+def _money(value: Decimal, currency: str, locale: Locale, digits: int | None = None) -> str:
+    digits = exponent(currency) if digits is None else digits
     pattern = _pattern(str(locale), digits)
     rounded = value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
     return _sign(

@@ -154,7 +154,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Metric("new_customers", "New customers", _C, _UP, _SUM, _CUSTOMERS, of_account=True),
             Metric(
                 "customer_growth_rate",
-                "Customer growth, 30 days",
+                "Customer growth",
                 _R,
                 _UP,
                 _CLOSE,

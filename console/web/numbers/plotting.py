@@ -29,12 +29,16 @@ def periods(data: Data, selection: Selection) -> list[str]:
     """What each period is called; the places of the x axis."""
     days: list[int] = data.facts["days"]
     whole = {Grain.DAY: 1, Grain.WEEK: 7, Grain.MONTH: 28}[selection.grain]
-    return [
-        _period(day, selection)
-        # The range, or the imported history, begins or ends within the period.
-        + (f" ({days[place]} day{'' if days[place] == 1 else 's'})" if days[place] < whole else "")
-        for place, day in enumerate(data.column("period"))
-    ]
+    names = []
+    for place, day in enumerate(data.column("period")):
+        name = _period(day, selection)
+        if days[place] < whole:
+            # The range, or the imported history, begins or ends within the period.
+            name += f" ({days[place]} day{'' if days[place] == 1 else 's'})"
+        elif day == selection.reach.today:
+            name += " (so far)"
+        names.append(name)
+    return names
 
 
 def line(

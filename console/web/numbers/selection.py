@@ -146,6 +146,7 @@ class Selection:
         comparison: With what it is compared.
         grain: What one point covers.
         locale: How numbers and days are written.
+        locale_chosen: Whether the address says so, and not the browser.
     """
 
     reach: Reach
@@ -156,6 +157,7 @@ class Selection:
     comparison: Comparison
     grain: Grain
     locale: Locale
+    locale_chosen: bool = False
 
     @property
     def account(self) -> str:
@@ -190,7 +192,7 @@ class Selection:
         }
         if self.range == CUSTOM:
             words |= {"from": self.asked.first.isoformat(), "to": self.asked.last.isoformat()}
-        if self.locale != DEFAULT_LOCALE:
+        if self.locale_chosen:
             words["locale"] = str(self.locale).replace("_", "-")
         return words
 
@@ -212,6 +214,7 @@ class Asked:
     comparison: Comparison = Comparison.PREVIOUS
     grain: Grain | None = None
     locale: Locale = DEFAULT_LOCALE
+    locale_chosen: bool = False
 
     def resolve(self, reach: Reach) -> Selection:
         """Make a selection of one account.
@@ -235,6 +238,7 @@ class Asked:
             comparison=self.comparison,
             grain=self.grain or default_grain(Span(first, asked.last)),
             locale=self.locale,
+            locale_chosen=self.locale_chosen,
         )
 
     def _days(self, reach: Reach) -> Span:
@@ -273,6 +277,7 @@ def parse(parameters: Mapping[str, str], *, accept_language: str | None = None) 
         comparison=_word(Comparison, "compare", words) or Comparison.PREVIOUS,
         grain=_word(Grain, "grain", words),
         locale=_locale(words.get("locale"), accept_language),
+        locale_chosen="locale" in words,
     )
     return replace(asked, first=first, last=last) if given == CUSTOM else asked
 

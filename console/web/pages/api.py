@@ -267,7 +267,12 @@ class _Route(APIRoute):
 
 router = APIRouter(prefix="/api", route_class=_Route)
 _FAILURES: dict[int | str, dict[str, Any]] = {
-    400: {"model": Failure, "description": "A parameter has a value that there is not."},
+    400: {
+        "model": Failure,
+        "description": "A parameter has a value that there is not. Text: the address is malformed.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    },
+    401: {"description": "Nobody is logged in."},
     404: {"model": Failure, "description": "No such account, metric or widget, or no numbers yet."},
 }
 _CSV: dict[int | str, dict[str, Any]] = {
@@ -308,7 +313,7 @@ def metrics(
         )
 
 
-@router.get("/v1/widgets", response_model=WidgetsAnswer)
+@router.get("/v1/widgets", response_model=WidgetsAnswer, responses={401: _FAILURES[401]})
 def widgets(_viewer: _Viewer) -> WidgetsAnswer:
     """What can be shown."""
     return WidgetsAnswer([_entry(widget) for widget in WIDGETS.values()])

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from console.web.context import Web, web_of
 from console.web.numbers.definitions import definitions
-from console.web.numbers.drill import drill_into
+from console.web.numbers.drill import drill_into, page_number
 from console.web.numbers.metrics import METRICS, get_metric
 from console.web.numbers.page import NoNumbers, numbers_of
 from console.web.numbers.widgets import get_widget
@@ -104,7 +104,7 @@ def definition(request: Request, name: str, web: _Web, viewer: _Viewer) -> HTMLR
 
 
 @router.get("/drill/{name}", response_class=HTMLResponse)
-def drill(request: Request, name: str, web: _Web, viewer: _Viewer, page: int = 1) -> HTMLResponse:
+def drill(request: Request, name: str, web: _Web, viewer: _Viewer, page: str = "") -> HTMLResponse:
     """The customers, subscriptions or payments that a number is made of."""
     metric = get_metric(name)
     with numbers_of(request, web, viewer) as numbers:
@@ -116,6 +116,8 @@ def drill(request: Request, name: str, web: _Web, viewer: _Viewer, page: int = 1
                 "numbers": numbers,
                 "metric": metric,
                 "card": numbers.show(name).content,
-                "drill": drill_into(numbers.reader, numbers.selection, metric, page=page),
+                "drill": drill_into(
+                    numbers.reader, numbers.selection, metric, page=page_number(page)
+                ),
             },
         )

@@ -27,7 +27,7 @@ def test_answers_are_as_described(console: Console, client: httpx.Client) -> Non
 
         @given(case=operation.ok().as_strategy(generation_mode=GenerationMode.POSITIVE))
         @settings(
-            max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), database=None
+            max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), database=None
         )
         def ask(case: schemathesis.Case) -> None:
             case.call_and_validate(
@@ -85,7 +85,7 @@ def test_a_tenant_sees_their_own_without_asking(tenants: Console) -> None:
         assert tenant.get("/api/v1/metrics?metric=mrr").json()["selection"]["account"] == OTHERS
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(
     st.dictionaries(
         st.sampled_from(["account", "currency", "range", "from", "to", "grain", "locale", "page"]),

@@ -7,6 +7,7 @@ import re
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import httpx
@@ -29,60 +30,76 @@ FLOWS = {
     "transaction_count", "succeeded_payments", "pending_payments", "failed_payments",
     "failed_amount", "failed_payments_unrecovered", "recovered_payments", "recovered_amount",
 }  # fmt: skip
-QUOTIENTS = {
-    "payment_success_rate": (
-        "count(*) filter (where outcome = 'succeeded')",
-        "count(*) filter (where outcome in ('succeeded', 'failed'))",
-        "fct_payments", "day",
-    ),
-    "attempt_success_rate": (
-        "count(*) filter (where outcome = 'succeeded')",
-        "count(*) filter (where outcome in ('succeeded', 'failed'))",
-        "fct_payment_attempts", "day",
-    ),
-    "payment_recovery_rate": (
-        "count(*) filter (where is_recovered)",
-        "count(*) filter (where failed_attempts > 0)",
-        "fct_payments", "day",
-    ),
-    "hours_to_recovery": (
-        "coalesce(sum(epoch(recovered_at) - epoch(first_failed_at)), 0)::bigint",
-        "3600 * count(*) filter (where is_recovered)",
-        "fct_payments", "day",
-    ),
-    "trial_conversion_rate": (
-        "count(*) filter (where outcome = 'converted')",
-        "count(*) filter (where outcome <> 'open')",
-        "fct_trials", "started_day",
-    ),
-}  # fmt: skip
 
 
-def in_the_marts(
-    marts: Path, name: str, first: date, last: date, account: str = FULL, currency: str = "usd"
-) -> Decimal | None:
-    """A metric over days, by a query of the test's own."""
-    where = "account_id = ? and currency = ? and {} between ? and ?"
-    values = [account, currency, first, last]
-    with duckdb.connect(str(marts), read_only=True) as connection:
-        if name in QUOTIENTS:
-            top, bottom, table, day = QUOTIENTS[name]
-            row = connection.execute(
-                f"select {top}, {bottom} from {table} where {where.format(day)}", values
-            ).fetchone()
-            assert row is not None
-            if not row[1]:
-                return None
-            return (Decimal(row[0]) / row[1]).quantize(Decimal("0.000001"), ROUND_HALF_UP)
-        order = "day" if name == "mrr_opening" else "day desc"
-        query = (
-            f"select sum({name}) from metrics_daily where {where.format('day')}"
-            if name in FLOWS
-            else f"select {name} from metrics_daily where {where.format('day')}"
-            f" order by {order} limit 1"
-        )
-        row = connection.execute(query, values).fetchone()
-    return None if row is None or row[0] is None else Decimal(row[0])
+class Truth:
+    """The published file, read once and by itself: no query of the console's."""
+
+    def __init__(self, marts: Path) -> None:
+        with duckdb.connect(str(marts), read_only=True) as connection:
+            self._tables = {
+                table: _rows(connection, table)
+                for table in ("metrics_daily", "fct_payments", "fct_payment_attempts", "fct_trials")
+            }
+
+    def metric(
+        self, name: str, first: date, last: date, account: str = FULL, currency: str = "usd"
+    ) -> Decimal | None:
+        """A metric over days."""
+
+        def rows(table: str, day: str = "day") -> list[dict[str, Any]]:
+            return [
+                row
+                for row in self._tables[table]
+                if row["account_id"] == account
+                and row["currency"] == currency
+                and first <= row[day] <= last
+            ]
+
+        payments, attempts = rows("fct_payments"), rows("fct_payment_attempts")
+        recovered = [row for row in payments if row["is_recovered"]]
+        match name:
+            case "payment_success_rate":
+                return _share(payments, "succeeded", "failed")
+            case "attempt_success_rate":
+                return _share(attempts, "succeeded", "failed")
+            case "trial_conversion_rate":
+                return _share(rows("fct_trials", "started_day"), "converted", "lost")
+            case "payment_recovery_rate":
+                return _ratio(len(recovered), sum(row["failed_attempts"] > 0 for row in payments))
+            case "hours_to_recovery":
+                waited = [row["recovered_at"] - row["first_failed_at"] for row in recovered]
+                seconds = sum(int(each.total_seconds()) for each in waited)
+                return _ratio(seconds, 3600 * len(waited))
+        days = sorted(rows("metrics_daily"), key=lambda row: row["day"])
+        if name in FLOWS:
+            return sum((Decimal(row[name]) for row in days), Decimal(0)) if days else None
+        if not days:
+            return None
+        value = days[0 if name == "mrr_opening" else -1][name]
+        return None if value is None else Decimal(value)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[dict[str, Any]]:
+    result = connection.execute(f"select * from {table}")
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _share(rows: list[dict[str, Any]], good: str, bad: str) -> Decimal | None:
+    outcomes = [row["outcome"] for row in rows]
+    return _ratio(outcomes.count(good), outcomes.count(good) + outcomes.count(bad))
+
+
+def _ratio(top: int, bottom: int) -> Decimal | None:
+    if not bottom:
+        return None
+    return (Decimal(top) / bottom).quantize(Decimal("0.000001"), ROUND_HALF_UP)
+
+
+@pytest.fixture(scope="module")
+def truth(console: Console) -> Truth:
+    return Truth(console.marts)
 
 
 def written(value: Decimal | None, metric: Metric) -> str:
@@ -115,14 +132,14 @@ def shown_on(page: str) -> dict[str, str]:
     ],
 )
 def test_every_number_on_the_page_is_that_of_the_marts(
-    console: Console, client: httpx.Client, query: str, first: date, last: date
+    truth: Truth, client: httpx.Client, query: str, first: date, last: date
 ) -> None:
     page = client.get(f"/payments?account={FULL}&{query}&locale=en")
     assert page.status_code == 200
     numbers = shown_on(page.text)
     assert list(numbers) == [name for row in NUMBERS for name in row]
     for name, text in numbers.items():
-        value = in_the_marts(console.marts, name, first, last)
+        value = truth.metric(name, first, last)
         assert text.split(": ")[0] == written(value, METRICS[name]), name
         if value is None:
             assert METRICS[name].when_null in text, f"{name} does not say why there is no number"
@@ -130,7 +147,7 @@ def test_every_number_on_the_page_is_that_of_the_marts(
 
 @pytest.mark.parametrize("grain", ["day", "week", "month"])
 def test_every_metric_of_the_api_is_that_of_the_marts(
-    console: Console, client: httpx.Client, grain: str
+    truth: Truth, client: httpx.Client, grain: str
 ) -> None:
     first, last = date(2026, 9, 15), date(2026, 11, 20)
     answer = client.get(
@@ -143,36 +160,34 @@ def test_every_metric_of_the_api_is_that_of_the_marts(
     assert [each["name"] for each in answer["metrics"]] == list(METRICS)
     for each in answer["metrics"]:
         name = each["name"]
-        expected = in_the_marts(console.marts, name, first, last)
+        expected = truth.metric(name, first, last)
         assert _decimal(each["value"]) == expected, name
         assert (each["missing"] is None) == (expected is not None), name
         for point in each["points"]:
             begins = date.fromisoformat(point["period"])
             ends = _end(begins, grain)
-            expected = in_the_marts(console.marts, name, max(begins, first), min(ends, last))
+            expected = truth.metric(name, max(begins, first), min(ends, last))
             assert _decimal(point["value"]) == expected, (name, point["period"])
 
 
-def test_the_former_period_is_the_days_before(console: Console, client: httpx.Client) -> None:
+def test_the_former_period_is_the_days_before(truth: Truth, client: httpx.Client) -> None:
     answer = client.get(f"/api/v1/metrics?account={FULL}&metric=gross_revenue&metric=mrr&range=30d")
     revenue, mrr = answer.json()["metrics"]
     first, last = TODAY - timedelta(days=59), TODAY - timedelta(days=30)
-    assert _decimal(revenue["former"]) == in_the_marts(console.marts, "gross_revenue", first, last)
-    assert _decimal(mrr["former"]) == in_the_marts(console.marts, "mrr", first, last)
+    assert _decimal(revenue["former"]) == truth.metric("gross_revenue", first, last)
+    assert _decimal(mrr["former"]) == truth.metric("mrr", first, last)
     page = client.get(f"/payments?account={FULL}&range=90d").text
     assert "The former period begins before the imported history." in page
 
 
-def test_a_sum_drills_down_to_rows_that_add_up_to_it(
-    console: Console, client: httpx.Client
-) -> None:
+def test_a_sum_drills_down_to_rows_that_add_up_to_it(truth: Truth, client: httpx.Client) -> None:
     summed = 0
     for name, metric in METRICS.items():
         page = client.get(f"/payments/drill/{name}?account={FULL}&range=90d&locale=en")
         assert page.status_code == 200, name
         found = re.search(r"<p>([\d,]+) rows?(?:, adding up to ([^<]+))?</p>", page.text)
         assert found, name
-        value = in_the_marts(console.marts, name, TODAY - timedelta(days=89), TODAY)
+        value = truth.metric(name, TODAY - timedelta(days=89), TODAY)
         drill = DRILLS[name]
         if metric.over is Over.SUM and drill.amount == "count":
             assert found[1] == f"{value:,}", name
@@ -197,14 +212,10 @@ def test_drilled_rows_lead_to_stripe_and_go_on_over_pages(client: httpx.Client) 
     assert client.get(f"/payments/drill/mrr?account={FULL}&page=0").status_code == 400
 
 
-def test_currencies_have_their_own_numbers_and_decimals(
-    console: Console, client: httpx.Client
-) -> None:
+def test_currencies_have_their_own_numbers_and_decimals(truth: Truth, client: httpx.Client) -> None:
     for currency, sign in (("jpy", "¥"), ("eur", "€")):
         page = client.get(f"/payments?account={PARTIAL}&currency={currency}&range=all&locale=en")
-        mrr = in_the_marts(
-            console.marts, "mrr", TODAY - timedelta(days=4), TODAY, PARTIAL, currency
-        )
+        mrr = truth.metric("mrr", TODAY - timedelta(days=4), TODAY, PARTIAL, currency)
         assert mrr is not None
         digits = Decimal(1) if currency == "jpy" else Decimal("0.01")
         assert shown_on(page.text)["mrr"] == f"{sign}{mrr.quantize(digits, ROUND_HALF_UP):,}"
