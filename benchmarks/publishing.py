@@ -106,8 +106,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dashtray-publishing-") as scratch:
         warehouse, published = Path(scratch) / "warehouse.duckdb", Path(scratch) / "published"
         rows = copy_marts(source, warehouse, options.accounts, options.share)
-        print(f"{options.accounts:,} accounts, {rows:,} rows, {rows / options.accounts:,.0f} each", flush=True)
-        print(f"{'case':<26}{'written':>9}{'marts s':>9}{'copies s':>10}{'cpu s':>8}{'ms each':>9}{'cpu':>6}")
+        each_has = rows / options.accounts
+        print(f"{options.accounts:,} accounts, {rows:,} rows, {each_has:,.0f} each", flush=True)
+        print(
+            f"{'case':<26}{'written':>9}{'marts s':>9}{'copies s':>10}{'cpu s':>8}"
+            f"{'ms each':>9}{'cpu':>6}"
+        )
         counts = [n for n in (1, 10, 100, 1000, 10_000) if n <= options.accounts]
         cases: list[tuple[str, int, dict[str, str] | None]] = [
             ("first publication", 0, None),
