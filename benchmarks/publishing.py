@@ -19,6 +19,7 @@ from pathlib import Path
 
 import duckdb
 
+from connections.disk import size_of
 from connections.publishing import Publish
 from connections.settings import Settings
 from orchestration.copies import Copied, publish_copies
@@ -132,6 +133,8 @@ def main() -> None:
                 f"{each[0]:>9}{each[1]:>6}",
                 flush=True,
             )
+        own = size_of(published / "accounts") / options.accounts / 1e6
+        print(f"an account's own files, the former build's too: {own:.1f} MB")
 
 
 if __name__ == "__main__":
