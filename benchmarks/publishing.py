@@ -5,8 +5,9 @@
 Takes the marts of one built account (those of `make demo`, unless --warehouse names another file),
 and copies them for --accounts accounts that each have one --share-th of its customers. Publishes
 everything once, then after changes in 1, 10, 100 … accounts, in the marts that a payment changes;
-then after a sync of all that found nothing. Prints seconds, and milliseconds per account: `marts`
-is the part that holds the warehouse, `copies` comes after it.
+then after a sync of all that found nothing. `marts` is the part that holds the warehouse, `copies`
+comes after it. Prints seconds of both, and of the copies the seconds of the processors (which say
+more where others use them too) and milliseconds per account of each.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import duckdb
 
+from connections.disk import size_of
 from connections.publishing import Publish
 from connections.settings import Settings
 from orchestration.copies import Copied, publish_copies
@@ -80,13 +82,18 @@ def change(warehouse: Path, accounts: int, marts: dict[str, str]) -> None:
             connection.execute(f'update marts.{mart} set "{column}" = "{column}" + 1 {whose}')
 
 
-def publish(warehouse: Path, published: Path) -> tuple[float, float, Copied]:
-    """Publish; returns the seconds of both parts and what was written."""
+def publish(warehouse: Path, published: Path) -> tuple[float, float, float, Copied]:
+    """Publish; returns the seconds of both parts, of the processors, and what was written."""
     began = time.perf_counter()
     publish_marts(warehouse, published, "benchmark")
-    placed = time.perf_counter()
+    placed, processors = time.perf_counter(), time.process_time()
     copied = publish_copies(published, frozenset(Publish))
-    return placed - began, time.perf_counter() - placed, copied
+    return (
+        placed - began,
+        time.perf_counter() - placed,
+        time.process_time() - processors,
+        copied,
+    )
 
 
 def main() -> None:
@@ -100,8 +107,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dashtray-publishing-") as scratch:
         warehouse, published = Path(scratch) / "warehouse.duckdb", Path(scratch) / "published"
         rows = copy_marts(source, warehouse, options.accounts, options.share)
-        print(f"{options.accounts:,} accounts, {rows:,} rows, {rows / options.accounts:,.0f} each")
-        print(f"{'case':<26}{'written':>9}{'marts s':>9}{'copies s':>10}{'ms/account':>12}")
+        each_has = rows / options.accounts
+        print(f"{options.accounts:,} accounts, {rows:,} rows, {each_has:,.0f} each", flush=True)
+        print(
+            f"{'case':<26}{'written':>9}{'marts s':>9}{'copies s':>10}{'cpu s':>8}"
+            f"{'ms each':>9}{'cpu':>6}"
+        )
         counts = [n for n in (1, 10, 100, 1000, 10_000) if n <= options.accounts]
         cases: list[tuple[str, int, dict[str, str] | None]] = [
             ("first publication", 0, None),
@@ -112,12 +123,18 @@ def main() -> None:
         for name, accounts, marts in cases:
             if marts is not None:
                 change(warehouse, accounts, marts)
-            in_lock, after, copied = publish(warehouse, published)
-            each = f"{after / copied.accounts * 1000:.0f}" if copied.accounts else "–"
+            in_lock, after, processors, copied = publish(warehouse, published)
+            each = [
+                f"{seconds / copied.accounts * 1000:.0f}" if copied.accounts else "–"
+                for seconds in (after, processors)
+            ]
             print(
-                f"{name:<26}{copied.accounts:>9,}{in_lock:>9.2f}{after:>10.2f}{each:>12}",
+                f"{name:<26}{copied.accounts:>9,}{in_lock:>9.2f}{after:>10.2f}{processors:>8.2f}"
+                f"{each[0]:>9}{each[1]:>6}",
                 flush=True,
             )
+        own = size_of(published / "accounts") / options.accounts / 1e6
+        print(f"an account's own files, the former build's too: {own:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -118,6 +118,8 @@ def _bring_up(
     layout = _layout(connection, what)
     now = _hashes(connection, marts)
     former = {} if whole else _recorded(connection, published / _RECORD, layout)
+    # From here to the end the files are between two states, which the record would not describe.
+    (published / _RECORD).unlink(missing_ok=True)
     build = build_name()
     parquet = Publish.PARQUET in what
     written = 0
@@ -227,7 +229,7 @@ def _write_parquet(
 
 
 def _remove_unknown(accounts: Path, now: Hashes) -> int:
-    unknown = [path for path in accounts.iterdir() if path.name not in now]
+    unknown = [path for path in accounts.iterdir() if path.is_dir() and path.name not in now]
     for path in unknown:
         shutil.rmtree(path)
     return len(unknown)

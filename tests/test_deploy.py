@@ -14,6 +14,8 @@ import yaml
 from connections.retention import RETENTIONS
 from console.service import Part
 from deploy import healthcheck
+from orchestration.publish import ABOUT
+from tests.dbt_project.contracts import promised
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -116,3 +118,21 @@ def test_the_code_server_is_healthy_while_its_socket_takes_connections(
     assert listens or checked.stderr == (
         "The code-server does not answer: ConnectionRefusedError.\n"
     )
+
+
+def test_what_bi_tools_are_given_asks_for_columns_that_are_promised() -> None:
+    marts = promised()
+    for file in (DEPLOY / "bi" / "superset" / "datasets").rglob("*.yaml"):
+        dataset = yaml.safe_load(file.read_text())
+        columns = {column["column_name"] for column in dataset["columns"]}
+        if dataset["table_name"] != ABOUT:
+            assert columns <= set(marts[dataset["table_name"]])
+        assert dataset["main_dttm_col"] in columns
+    rill = yaml.safe_load((DEPLOY / "bi" / "rill" / "metrics" / "stripe.yaml").read_text())
+    asked = {dimension["column"] for dimension in rill["dimensions"]} | {rill["timeseries"]}
+    for measure in rill["measures"]:
+        asked |= set(re.findall(r"^sum\((\w+)\)", measure["expression"]))
+    query = (DEPLOY / "bi" / "evidence" / "sources" / "dashtray" / "metrics_daily.sql").read_text()
+    asked |= set(query.partition("from")[0].removeprefix("select").replace(",", " ").split())
+    assert len(asked) > 6
+    assert asked <= set(marts["metrics_daily"])

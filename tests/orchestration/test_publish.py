@@ -3,12 +3,16 @@
 import errno
 import os
 import struct
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from connections.publishing import Publish
+from connections.settings import Settings
+from orchestration.copies import publish_everything
+from orchestration.old_files import remove_leftovers
 from orchestration.publish import PublishedTable, publish_marts
 from tests.orchestration.warehouses import set_clock
 
@@ -125,6 +129,22 @@ def test_former_files_stay_a_while_under_a_name_of_their_own(tmp_path: Path) -> 
     make_warehouse(warehouse, 4)
     publish_marts(warehouse, published, "run-4", kept=timedelta(0))
     assert [read_total(b / "marts.duckdb") for b in (published / "builds").iterdir()] == [4]
+
+
+def test_housekeeping_lets_superseded_builds_go_and_the_newest_stays(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    make_warehouse(settings.warehouse_path, 3)
+    for run in ("run-1", "run-2"):
+        publish_everything(settings.warehouse_path, settings.published_dir, run, frozenset(Publish))
+    sets = [settings.published_dir / name for name in (".", "parquet", "accounts/acct_1")]
+
+    remove_leftovers(settings, before=datetime.now(UTC) - timedelta(days=1))
+    assert [len(list((each / "builds").iterdir())) for each in sets] == [2, 2, 2]
+
+    remove_leftovers(settings, before=datetime.now(UTC))
+    assert [len(list((each / "builds").iterdir())) for each in sets] == [1, 1, 1]
+    assert read_total(settings.published_dir / "marts.duckdb") == 3
+    assert read_total(settings.published_dir / "accounts" / "acct_1" / "marts.duckdb") == 3
 
 
 def test_without_hard_links_files_are_copied(
