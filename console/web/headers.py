@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastapi import Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,14 +15,15 @@ from console.web.paths import is_asset
 
 
 def content_policy(
-    *, frame_ancestors: str = "'none'", form_action: Sequence[str] = ("'self'",)
+    *, frame_ancestors: Sequence[str] = (), form_action: Sequence[str] = ("'self'",)
 ) -> str:
     """The Content-Security-Policy of our pages.
 
     Args:
-        frame_ancestors: Whose frames may hold the page.
+        frame_ancestors: Whose frames may hold the page; nobody's when there are none.
         form_action: Where forms may lead; browsers follow a redirection after a form only there.
     """
+    none = "'none'"
     return "; ".join(
         (
             "default-src 'self'",
@@ -35,7 +35,7 @@ def content_policy(
             "object-src 'none'",
             "base-uri 'none'",
             f"form-action {' '.join(form_action)}",
-            f"frame-ancestors {frame_ancestors}",
+            f"frame-ancestors {' '.join(frame_ancestors) or none}",
         )
     )
 
@@ -48,16 +48,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-
-
-def allow_framing(response: Response, ancestors: str = "*") -> None:
-    """Let a page be shown in other sites' frames; only for widgets that change nothing.
-
-    Args:
-        response: The page.
-        ancestors: As in the policy's `frame-ancestors`.
-    """
-    response.headers["Content-Security-Policy"] = content_policy(frame_ancestors=ancestors)
 
 
 class SecurityHeaders:

@@ -61,14 +61,3 @@ def current_operator(viewer: Annotated[Viewer, Depends(current_viewer)]) -> View
     if not viewer.is_operator:
         raise HTTPException(404)
     return viewer
-
-
-def seen_account(account_id: str, viewer: Annotated[Viewer, Depends(current_viewer)]) -> str:
-    """The account in the request's path, if the viewer may know of it.
-
-    Raises:
-        HTTPException: 404, the same whether it is another's or nobody's.
-    """
-    if not viewer.sees(account_id):
-        raise HTTPException(404)
-    return account_id

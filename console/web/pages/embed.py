@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from console.web.context import Web, web_of
+from console.web.headers import content_policy
 from console.web.numbers.page import numbers_of
 from console.web.numbers.widgets import get_widget
 from console.web.viewer import Viewer, current_viewer
@@ -35,16 +36,7 @@ def embed(
                 "framing_off": not ancestors,
             },
         )
-    answer.headers["Content-Security-Policy"] = "; ".join(
-        (
-            "default-src 'self'",
-            # plotly writes style attributes.
-            "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data: blob:",
-            "object-src 'none'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            f"frame-ancestors {' '.join(ancestors) or chr(39) + 'none' + chr(39)}",
-        )
+    answer.headers["Content-Security-Policy"] = content_policy(
+        frame_ancestors=ancestors, form_action=("'none'",)
     )
     return answer
