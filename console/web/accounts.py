@@ -59,12 +59,6 @@ class AccountRow:
         running = self.last is not None and self.last.finished_at is None
         return running or (self.request is not None and self.state.next_attempt is None)
 
-    @property
-    def may_sync(self) -> bool:
-        """Whether `Sync now` would be accepted."""
-        first = self.account.first_import_finished_at is None
-        return self.state.can_sync and (first or self.syncs_left != 0)
-
 
 def account_rows(
     engine: Engine, accounts: Sequence[Account], *, now: datetime | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from connections.embedded import EmbeddedPostgres
 from tests.browser.chromium import running_chromium
@@ -63,13 +64,12 @@ def picture(page: Page, path: Path) -> None:
     """Take a picture of the whole page once it has come to rest."""
     page.wait_for_load_state("load")
     page.evaluate("document.fonts.ready")
-    # Charts are drawn when they come near the view.
     for chart in page.locator("[data-chart]").all():
+        # It is drawn when it comes near the view.
         chart.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "[...document.querySelectorAll('[data-chart]')]"
-        ".every((chart) => ['drawn', 'empty', 'failed'].includes(chart.dataset.state))"
-    )
+        expect(chart).to_have_attribute(
+            "data-state", re.compile("drawn|empty|failed"), timeout=60_000
+        )
     page.evaluate("scrollTo(0, 0)")
     # As high as the page, so that what sticks to an edge is drawn at the edge.
     height = page.evaluate("document.documentElement.scrollHeight")

@@ -19,12 +19,6 @@ export function choose(theme) {
   changed();
 }
 
-/** Whether the page is dark now. */
-export function isDark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
 /** The present value of a colour token such as "--accent", as rgb(...), for what draws itself. */
 export function color(token) {
   const probe = document.createElement("span");
