@@ -26,16 +26,22 @@ class Drill:
 
     Attributes:
         title: What they are.
-        rows: A query of `columns`, with `$account`, `$currency`, `$first`, `$last`, `$timezone`.
+        table: The mart, called `facts` in the rest.
+        where: Which of its rows, with `$account`, `$currency`, `$first`, `$last`, `$timezone`.
+        order: The first rows are those that matter; ends with a key, so that pages do not overlap.
+        shown: What is shown of each, in the order of `columns`.
         columns: Theirs.
-        order: The first rows are those that matter.
-        amount: The column that adds up to the number, if one does; `count` = the rows do.
+        joins: Where names come from: joined to one page's rows only, as the mart may have millions.
+        amount: What adds up to the number, if something does; `count` = the rows do.
     """
 
     title: str
-    rows: str
-    columns: tuple[Column, ...]
+    table: str
+    where: str
     order: str
+    shown: str
+    columns: tuple[Column, ...]
+    joins: str
     amount: str | None = "count"
 
 
@@ -83,27 +89,34 @@ _PRICED = """
     left join dim_products as products
         on prices.account_id = products.account_id and prices.product_id = products.product_id
 """
-_WHO = "coalesce(customers.name, facts.customer_id, 'No customer') as customer"
-_WHAT = "coalesce(products.name, prices.nickname, prices.price_id) as plan"
+_WHO = "coalesce(customers.name, facts.customer_id, 'No customer')"
+_WHAT = "coalesce(products.name, prices.nickname, prices.price_id)"
 _MINE = "facts.account_id = $account and facts.currency = $currency"
-_IN_RANGE = "facts.day between $first and $last"
-_LOCAL = "cast(timezone($timezone, timezone('UTC', facts.{})) as date)"
+_IN_RANGE = f"{_MINE} and facts.day between $first and $last"
 
-_AT_CLOSE = f"""
-    facts.first_day <= $last and (facts.day_after_last is null or facts.day_after_last > $last)
-    and {_MINE}
-"""
+
+def _local(instant: str) -> str:
+    """The local day of an instant in UTC."""
+    return f"cast(timezone($timezone, timezone('UTC', facts.{instant})) as date)"
+
+
+def _around(instant: str) -> str:
+    """Instants whose local day may be in the range: cheap to tell, before the zone is looked up."""
+    return (
+        f"facts.{instant} between $first::timestamp - interval 1 day"
+        f" and $last::timestamp + interval 2 day and {_local(instant)} between $first and $last"
+    )
 
 
 def _spans(where: str, title: str, mrr: str = "mrr", amount: str | None = None) -> Drill:
     return Drill(
         title,
-        f"""
-        select {_WHO}, {_WHAT}, facts.quantity, facts.status, facts.{mrr} as mrr,
-            facts.is_estimated, facts.stripe_url
-        from fct_subscription_item_spans as facts {_NAMED} {_PRICED.format(price="facts.price_id")}
-        where {_AT_CLOSE} and {where}
-        """,  # noqa: S608 - constants of this module
+        "fct_subscription_item_spans",
+        f"{_MINE} and facts.first_day <= $last"
+        f" and (facts.day_after_last is null or facts.day_after_last > $last) and {where}",
+        f"facts.{mrr} desc, facts.customer_id, facts.item_id",
+        f"{_WHO}, {_WHAT}, facts.quantity, facts.status, facts.{mrr}, facts.is_estimated,"
+        " facts.stripe_url",
         (
             _CUSTOMER,
             _PLAN,
@@ -113,7 +126,7 @@ def _spans(where: str, title: str, mrr: str = "mrr", amount: str | None = None) 
             _ESTIMATED,
             _LINK,
         ),
-        "mrr desc, customer",
+        _NAMED + _PRICED.format(price="facts.price_id"),
         amount,
     )
 
@@ -121,13 +134,11 @@ def _spans(where: str, title: str, mrr: str = "mrr", amount: str | None = None) 
 def _movements(kinds: str, title: str) -> Drill:
     return Drill(
         title,
-        f"""
-        select facts.day, {_WHO}, facts.movement, {_WHAT}, facts.mrr_before, facts.mrr_after,
-            facts.mrr_change, facts.is_estimated, facts.stripe_url
-        from fct_mrr_movement_items as facts {_NAMED}
-        {_PRICED.format(price="coalesce(facts.price_id_after, facts.price_id_before)")}
-        where {_MINE} and {_IN_RANGE} and facts.movement in ({kinds})
-        """,  # noqa: S608 - constants of this module
+        "fct_mrr_movement_items",
+        f"{_IN_RANGE} and facts.movement in ({kinds})",
+        "facts.day desc, abs(facts.mrr_change) desc, facts.item_id",
+        f"facts.day, {_WHO}, facts.movement, {_WHAT}, facts.mrr_before, facts.mrr_after,"
+        " facts.mrr_change, facts.is_estimated, facts.stripe_url",
         (
             _DAY,
             _CUSTOMER,
@@ -139,35 +150,32 @@ def _movements(kinds: str, title: str) -> Drill:
             _ESTIMATED,
             _LINK,
         ),
-        "day desc, abs(mrr_change) desc, customer",
-        "mrr_change",
+        _NAMED + _PRICED.format(price="coalesce(facts.price_id_after, facts.price_id_before)"),
+        "facts.mrr_change",
     )
 
 
 def _subscriptions(instant: str, where: str, title: str) -> Drill:
-    day = _LOCAL.format(instant)
     return Drill(
         title,
-        f"""
-        select {day} as day, {_WHO}, facts.status, facts.mrr, facts.stripe_url
-        from fct_subscriptions as facts {_NAMED}
-        where {_MINE} and {day} between $first and $last and {where}
-        """,  # noqa: S608 - constants of this module
+        "fct_subscriptions",
+        f"{_MINE} and {_around(instant)} and {where}",
+        f"facts.{instant} desc, facts.subscription_id",
+        f"{_local(instant)}, {_WHO}, facts.status, facts.mrr, facts.stripe_url",
         (_DAY, _CUSTOMER, _STATUS, _money("mrr", "MRR now"), _LINK),
-        "day desc, customer",
+        _NAMED,
     )
 
 
 def _attempts(where: str, title: str, amount: str | None = "count") -> Drill:
     return Drill(
         title,
-        f"""
-        select facts.day, {_WHO}, facts.outcome as status,
-            replace(coalesce(facts.failure_code, facts.outcome_reason), '_', ' ') as reason,
-            facts.amount, facts.captured_amount, facts.stripe_url
-        from fct_payment_attempts as facts {_NAMED}
-        where {_MINE} and {_IN_RANGE} and {where}
-        """,  # noqa: S608 - constants of this module
+        "fct_payment_attempts",
+        f"{_IN_RANGE} and {where}",
+        "facts.day desc, facts.amount desc, facts.attempt_id",
+        f"facts.day, {_WHO}, facts.outcome,"
+        " replace(coalesce(facts.failure_code, facts.outcome_reason), '_', ' '),"
+        " facts.amount, facts.captured_amount, facts.stripe_url",
         (
             _DAY,
             _CUSTOMER,
@@ -177,7 +185,7 @@ def _attempts(where: str, title: str, amount: str | None = "count") -> Drill:
             _money("captured_amount", "Captured"),
             _LINK,
         ),
-        "day desc, amount desc, stripe_url",
+        _NAMED,
         amount,
     )
 
@@ -185,12 +193,11 @@ def _attempts(where: str, title: str, amount: str | None = "count") -> Drill:
 def _payments(where: str, title: str, amount: str | None = "count") -> Drill:
     return Drill(
         title,
-        f"""
-        select facts.day, {_WHO}, facts.outcome as status, facts.attempts, facts.failed_attempts,
-            facts.amount, facts.recovered_amount, facts.stripe_url
-        from fct_payments as facts {_NAMED}
-        where {_MINE} and {_IN_RANGE} and {where}
-        """,  # noqa: S608 - constants of this module
+        "fct_payments",
+        f"{_IN_RANGE} and {where}",
+        "facts.day desc, facts.amount desc, facts.payment_id",
+        f"facts.day, {_WHO}, facts.outcome, facts.attempts, facts.failed_attempts, facts.amount,"
+        " facts.recovered_amount, facts.stripe_url",
         (
             _DAY,
             _CUSTOMER,
@@ -201,7 +208,7 @@ def _payments(where: str, title: str, amount: str | None = "count") -> Drill:
             _money("recovered_amount", "Recovered"),
             _LINK,
         ),
-        "day desc, amount desc, stripe_url",
+        _NAMED,
         amount,
     )
 
@@ -209,12 +216,11 @@ def _payments(where: str, title: str, amount: str | None = "count") -> Drill:
 def _lines(kinds: str, title: str, sign: str = "") -> Drill:
     return Drill(
         title,
-        f"""
-        select facts.day, {_WHO}, facts.kind, {_WHAT}, facts.country,
-            {sign}facts.amount as amount, facts.stripe_url
-        from fct_revenue_lines as facts {_NAMED} {_PRICED.format(price="facts.price_id")}
-        where {_MINE} and {_IN_RANGE} and facts.kind in ({kinds})
-        """,  # noqa: S608 - constants of this module
+        "fct_revenue_lines",
+        f"{_IN_RANGE} and facts.kind in ({kinds})",
+        "facts.day desc, abs(facts.amount) desc, facts.source_id, facts.line_number",
+        f"facts.day, {_WHO}, facts.kind, {_WHAT}, facts.country, {sign}facts.amount,"
+        " facts.stripe_url",
         (
             _DAY,
             _CUSTOMER,
@@ -224,29 +230,27 @@ def _lines(kinds: str, title: str, sign: str = "") -> Drill:
             _money("amount", "Amount"),
             _LINK,
         ),
-        "day desc, abs(amount) desc, stripe_url",
-        "amount",
+        _NAMED + _PRICED.format(price="facts.price_id"),
+        f"{sign}facts.amount",
     )
 
 
 def _customers(where: str, title: str) -> Drill:
-    day = _LOCAL.format("created_at")
     return Drill(
         title,
+        "dim_customers",
         # Customers belong to the account: their number is not by currency.
-        f"""
-        select {day} as day, coalesce(facts.name, facts.customer_id) as customer, facts.country,
-            facts.stripe_url
-        from dim_customers as facts
-        where facts.account_id = $account and {where.format(day=day)}
-        """,  # noqa: S608 - constants of this module
+        f"facts.account_id = $account and {where}",
+        "facts.created_at desc, facts.customer_id",
+        f"{_local('created_at')}, coalesce(facts.name, facts.customer_id), facts.country,"
+        " facts.stripe_url",
         (
             Column("day", "Created", Shown.DAY),
             _CUSTOMER,
             Column("country", "Country", Shown.TEXT),
             _LINK,
         ),
-        "day desc, customer",
+        "",
         None,
     )
 
@@ -254,38 +258,35 @@ def _customers(where: str, title: str) -> Drill:
 def _subscribers(movement: str, title: str) -> Drill:
     return Drill(
         title,
-        f"""
-        select facts.day, {_WHO}, facts.opening_mrr, facts.closing_mrr, facts.stripe_url
-        from fct_mrr_movements as facts {_NAMED}
-        where {_MINE} and {_IN_RANGE} and facts.movement = '{movement}'
-        """,  # noqa: S608 - constants of this module
+        "fct_mrr_movements",
+        f"{_IN_RANGE} and facts.movement = '{movement}'",
+        "facts.day desc, facts.customer_id",
+        f"facts.day, {_WHO}, facts.opening_mrr, facts.closing_mrr, facts.stripe_url",
         (_DAY, _CUSTOMER, _money("opening_mrr", "Before"), _money("closing_mrr", "After"), _LINK),
-        "day desc, customer",
+        _NAMED,
     )
 
 
-def _trials(day: str, where: str, title: str, amount: str | None = "count") -> Drill:
+def _trials(day: str, title: str, amount: str | None = "count") -> Drill:
     return Drill(
         title,
-        f"""
-        select facts.{day} as day, {_WHO}, facts.outcome as status, facts.stripe_url
-        from fct_trials as facts {_NAMED}
-        where {_MINE} and facts.{day} between $first and $last and {where}
-        """,  # noqa: S608 - constants of this module
+        "fct_trials",
+        f"{_MINE} and facts.{day} between $first and $last",
+        f"facts.{day} desc, facts.subscription_id",
+        f"facts.{day}, {_WHO}, facts.outcome, facts.stripe_url",
         (_DAY, _CUSTOMER, _STATUS, _LINK),
-        "day desc, customer",
+        _NAMED,
         amount,
     )
 
 
 _INVOICES = Drill(
     "Invoices finalised in this period",
-    f"""
-    select facts.revenue_day as day, {_WHO}, facts.number, facts.status,
-        facts.total_excluding_tax, facts.amount_paid, facts.stripe_url
-    from fct_invoices as facts {_NAMED}
-    where {_MINE} and facts.revenue_day between $first and $last
-    """,  # noqa: S608 - constants of this module
+    "fct_invoices",
+    f"{_MINE} and facts.revenue_day between $first and $last",
+    "facts.revenue_day desc, facts.total_excluding_tax desc, facts.invoice_id",
+    f"facts.revenue_day, {_WHO}, facts.number, facts.status, facts.total_excluding_tax,"
+    " facts.amount_paid, facts.stripe_url",
     (
         _DAY,
         _CUSTOMER,
@@ -295,8 +296,8 @@ _INVOICES = Drill(
         _money("amount_paid", "Paid"),
         _LINK,
     ),
-    "day desc, total_excluding_tax desc, stripe_url",
-    "total_excluding_tax",
+    _NAMED,
+    "facts.total_excluding_tax",
 )
 
 _ACTIVE = "facts.status in ('active', 'past_due')"
@@ -307,12 +308,14 @@ _LOST = "'contraction', 'churn'"
 #: Where each metric leads.
 DRILLS: Mapping[str, Drill] = MappingProxyType(
     {
-        "mrr": _spans("facts.mrr > 0", _PAYING, amount="mrr"),
+        "mrr": _spans("facts.mrr > 0", _PAYING, amount="facts.mrr"),
         "arr": _spans("facts.mrr > 0", _PAYING),
-        "mrr_gross": _spans("facts.mrr_gross > 0", _PAYING, "mrr_gross", "mrr"),
-        "mrr_net": _spans("facts.mrr_net > 0", _PAYING, "mrr_net", "mrr"),
+        "mrr_gross": _spans("facts.mrr_gross > 0", _PAYING, "mrr_gross", "facts.mrr_gross"),
+        "mrr_net": _spans("facts.mrr_net > 0", _PAYING, "mrr_net", "facts.mrr_net"),
         "estimated_mrr_share": _spans(
-            "facts.is_estimated and facts.mrr > 0", "Estimated items at the close", amount="mrr"
+            "facts.is_estimated and facts.mrr > 0",
+            "Estimated items at the close",
+            amount="facts.mrr",
         ),
         "mrr_opening": _movements(_ALL, "Movements since"),
         "mrr_new": _movements("'new'", "New MRR, item by item"),
@@ -332,19 +335,15 @@ DRILLS: Mapping[str, Drill] = MappingProxyType(
             "facts.first_active_at is not null",
             "Subscriptions that ended in this period",
         ),
-        "trial_starts": _trials("started_day", "true", "Trials that began in this period"),
-        "trial_conversions": _trials(
-            "converted_day", "true", "Trials that converted in this period"
+        "trial_starts": _trials("started_day", "Trials that began in this period"),
+        "trial_conversions": _trials("converted_day", "Trials that converted in this period"),
+        "trial_conversion_rate": _trials("started_day", "Trials that began in this period", None),
+        "customer_count": _customers(
+            f"not facts.is_deleted and {_local('created_at')} <= $last", "Customers"
         ),
-        "trial_conversion_rate": _trials(
-            "started_day", "true", "Trials that began in this period", None
-        ),
-        "customer_count": _customers("not facts.is_deleted and {day} <= $last", "Customers"),
-        "new_customers": _customers(
-            "{day} between $first and $last", "Customers created in this period"
-        ),
+        "new_customers": _customers(_around("created_at"), "Customers created in this period"),
         "customer_growth_rate": _customers(
-            "{day} between $first and $last", "Customers created in this period"
+            _around("created_at"), "Customers created in this period"
         ),
         "active_subscribers": _spans("facts.mrr > 0", _PAYING),
         "new_subscribers": _subscribers("new", "Customers who began to pay"),
@@ -378,14 +377,16 @@ DRILLS: Mapping[str, Drill] = MappingProxyType(
         "succeeded_payments": _payments("facts.outcome = 'succeeded'", "Payments that succeeded"),
         "pending_payments": _payments("facts.outcome = 'pending'", "Payments without an outcome"),
         "failed_payments": _attempts("facts.outcome = 'failed'", "Attempts that failed"),
-        "failed_amount": _attempts("facts.outcome = 'failed'", "Attempts that failed", "amount"),
+        "failed_amount": _attempts(
+            "facts.outcome = 'failed'", "Attempts that failed", "facts.amount"
+        ),
         "failed_payments_unrecovered": _payments(
             "facts.failed_attempts > 0 and facts.outcome in ('failed', 'pending')",
             "Payments that failed and were not made good",
         ),
         "recovered_payments": _payments("facts.is_recovered", "Payments that were made good"),
         "recovered_amount": _payments(
-            "facts.is_recovered", "Payments that were made good", "recovered_amount"
+            "facts.is_recovered", "Payments that were made good", "facts.recovered_amount"
         ),
         "payment_recovery_rate": _payments(
             "facts.failed_attempts > 0", "Payments with a failed attempt", None
@@ -418,13 +419,20 @@ def drill_into(reader: Reader, selection: Selection, metric: Metric, *, page: in
         page: From 1.
     """
     entry = DRILLS[metric.name]
+    facts = f"from {entry.table} as facts where {entry.where}"
     sums = "count(*)" if entry.amount in {None, "count"} else f"coalesce(sum({entry.amount}), 0)"
     summary = reader.named(
-        f"select count(*) as rows, {sums} as total from ({entry.rows})",  # noqa: S608 - ditto
+        f"select count(*) as rows, {sums} as total {facts}",
         _values(selection),
     )[0]
     rows = reader.named(
-        f"{entry.rows} order by {entry.order} limit {PAGE} offset {PAGE * (page - 1)}",
+        f"""
+        select {entry.shown}
+        from (
+            select facts.* {facts} order by {entry.order} limit {PAGE} offset {PAGE * (page - 1)}
+        ) as facts {entry.joins}
+        order by {entry.order}
+        """,  # noqa: S608 - ditto
         _values(selection),
     )
     count = int(summary["rows"])
