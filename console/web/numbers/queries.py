@@ -136,15 +136,19 @@ def _columns() -> str:
     return ",\n            ".join(columns)
 
 
-# What quotients need and `metrics_daily` does not hold is counted from the facts, by their day.
+# What quotients need and `metrics_daily` does not hold is counted from the facts, by their
+# day; each by one plain condition, which the scan can apply.
 _PERIODS = f"""
-    with payments as (
-        select
-            day,
-            count(*) filter (where outcome = 'failed') as lost_payments,
-            sum(date_diff('second', first_failed_at, recovered_at)) as recovery_seconds
+    with lost as (
+        select day, count(*) as lost_payments
         from fct_payments
-        where account_id = ? and currency = ? and day between ? and ?
+        where account_id = ? and currency = ? and day between ? and ? and outcome = 'failed'
+        group by day
+    ),
+    recovered as (
+        select day, sum(date_diff('second', first_failed_at, recovered_at)) as recovery_seconds
+        from fct_payments
+        where account_id = ? and currency = ? and day between ? and ? and is_recovered
         group by day
     ),
     trials as (
@@ -164,7 +168,8 @@ _PERIODS = f"""
             coalesce(trials_converted, 0) as trials_converted,
             coalesce(trials_lost, 0) as trials_lost
         from metrics_daily
-        left join payments using (day)
+        left join lost using (day)
+        left join recovered using (day)
         left join trials using (day)
         where account_id = ? and currency = ? and day between ? and ?
     )
@@ -191,7 +196,7 @@ def _periods(
     one = (selection.account, selection.currency, span.first, span.last)
 
     def make() -> tuple[list[Period], Period | None]:
-        rows = reader.rows(query, one * 3)
+        rows = reader.rows(query, one * 4)
         wholes = [_period(row) for row in rows if row["is_total"]]
         parts = [_period(row) for row in rows if not row["is_total"]]
         return parts, wholes[0] if wholes else None
