@@ -1,42 +1,22 @@
 """From a number down to what it is made of: subscriptions, movements, payments, customers.
 
-One entry of `DRILLS` per metric. Where the number is a sum, its rows add up to it.
+Which rows they are, the table `drills` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from types import MappingProxyType
 
-from console.web.numbers.data import Column, Data, Shown
+from console.web.numbers.data import Data
+from console.web.numbers.drills import DRILLS
 from console.web.numbers.metrics import Metric, Unit
 from console.web.numbers.published import Reader
 from console.web.numbers.selection import Selection, SelectionError
 
 PAGE = 50
 _FURTHEST = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Drill:
-    """One kind of rows.
-
-    Attributes:
-        title: What they are.
-        rows: A query of `columns`, with `$account`, `$currency`, `$first`, `$last`, `$timezone`.
-        columns: Theirs.
-        order: The first rows are those that matter.
-        amount: The column that adds up to the number, if one does; `count` = the rows do.
-    """
-
-    title: str
-    rows: str
-    columns: tuple[Column, ...]
-    order: str
-    amount: str | None = "count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,339 +42,6 @@ class Drilled:
     total_unit: Unit
 
 
-def _money(name: str, label: str) -> Column:
-    return Column(name, label, Unit.MONEY)
-
-
-_CUSTOMER = Column("customer", "Customer", Shown.TEXT)
-_DAY = Column("day", "Day", Shown.DAY)
-_STATUS = Column("status", "Status", Shown.TEXT)
-_LINK = Column("stripe_url", "Stripe", Shown.LINK)
-_PLAN = Column("plan", "Plan", Shown.TEXT)
-_ESTIMATED = Column("is_estimated", "", Shown.FLAG)
-
-_NAMED = """
-    left join dim_customers as customers
-        on facts.account_id = customers.account_id and facts.customer_id = customers.customer_id
-"""
-_PRICED = """
-    left join dim_prices as prices
-        on facts.account_id = prices.account_id and {price} = prices.price_id
-    left join dim_products as products
-        on prices.account_id = products.account_id and prices.product_id = products.product_id
-"""
-_WHO = "coalesce(customers.name, facts.customer_id, 'No customer') as customer"
-_WHAT = "coalesce(products.name, prices.nickname, prices.price_id) as plan"
-_MINE = "facts.account_id = $account and facts.currency = $currency"
-_IN_RANGE = "facts.day between $first and $last"
-_LOCAL = "cast(timezone($timezone, timezone('UTC', facts.{})) as date)"
-
-_AT_CLOSE = f"""
-    facts.first_day <= $last and (facts.day_after_last is null or facts.day_after_last > $last)
-    and {_MINE}
-"""
-
-
-def _spans(where: str, title: str, mrr: str = "mrr", amount: str | None = None) -> Drill:
-    return Drill(
-        title,
-        f"""
-        select {_WHO}, {_WHAT}, facts.quantity, facts.status, facts.{mrr} as mrr,
-            facts.is_estimated, facts.stripe_url
-        from fct_subscription_item_spans as facts {_NAMED} {_PRICED.format(price="facts.price_id")}
-        where {_AT_CLOSE} and {where}
-        """,  # noqa: S608 - constants of this module
-        (
-            _CUSTOMER,
-            _PLAN,
-            Column("quantity", "Quantity", Unit.COUNT),
-            _STATUS,
-            _money("mrr", "MRR"),
-            _ESTIMATED,
-            _LINK,
-        ),
-        "mrr desc, customer",
-        amount,
-    )
-
-
-def _movements(kinds: str, title: str) -> Drill:
-    return Drill(
-        title,
-        f"""
-        select facts.day, {_WHO}, facts.movement, {_WHAT}, facts.mrr_before, facts.mrr_after,
-            facts.mrr_change, facts.is_estimated, facts.stripe_url
-        from fct_mrr_movement_items as facts {_NAMED}
-        {_PRICED.format(price="coalesce(facts.price_id_after, facts.price_id_before)")}
-        where {_MINE} and {_IN_RANGE} and facts.movement in ({kinds})
-        """,  # noqa: S608 - constants of this module
-        (
-            _DAY,
-            _CUSTOMER,
-            Column("movement", "Movement", Shown.TEXT),
-            _PLAN,
-            _money("mrr_before", "Before"),
-            _money("mrr_after", "After"),
-            _money("mrr_change", "Change"),
-            _ESTIMATED,
-            _LINK,
-        ),
-        "day desc, abs(mrr_change) desc, customer",
-        "mrr_change",
-    )
-
-
-def _subscriptions(instant: str, where: str, title: str) -> Drill:
-    day = _LOCAL.format(instant)
-    return Drill(
-        title,
-        f"""
-        select {day} as day, {_WHO}, facts.status, facts.mrr, facts.stripe_url
-        from fct_subscriptions as facts {_NAMED}
-        where {_MINE} and {day} between $first and $last and {where}
-        """,  # noqa: S608 - constants of this module
-        (_DAY, _CUSTOMER, _STATUS, _money("mrr", "MRR now"), _LINK),
-        "day desc, customer",
-    )
-
-
-def _attempts(where: str, title: str, amount: str | None = "count") -> Drill:
-    return Drill(
-        title,
-        f"""
-        select facts.day, {_WHO}, facts.outcome as status,
-            replace(coalesce(facts.failure_code, facts.outcome_reason), '_', ' ') as reason,
-            facts.amount, facts.captured_amount, facts.stripe_url
-        from fct_payment_attempts as facts {_NAMED}
-        where {_MINE} and {_IN_RANGE} and {where}
-        """,  # noqa: S608 - constants of this module
-        (
-            _DAY,
-            _CUSTOMER,
-            _STATUS,
-            Column("reason", "Reason", Shown.TEXT),
-            _money("amount", "Amount"),
-            _money("captured_amount", "Captured"),
-            _LINK,
-        ),
-        "day desc, amount desc, stripe_url",
-        amount,
-    )
-
-
-def _payments(where: str, title: str, amount: str | None = "count") -> Drill:
-    return Drill(
-        title,
-        f"""
-        select facts.day, {_WHO}, facts.outcome as status, facts.attempts, facts.failed_attempts,
-            facts.amount, facts.recovered_amount, facts.stripe_url
-        from fct_payments as facts {_NAMED}
-        where {_MINE} and {_IN_RANGE} and {where}
-        """,  # noqa: S608 - constants of this module
-        (
-            _DAY,
-            _CUSTOMER,
-            _STATUS,
-            Column("attempts", "Attempts", Unit.COUNT),
-            Column("failed_attempts", "Failed", Unit.COUNT),
-            _money("amount", "Amount"),
-            _money("recovered_amount", "Recovered"),
-            _LINK,
-        ),
-        "day desc, amount desc, stripe_url",
-        amount,
-    )
-
-
-def _lines(kinds: str, title: str, sign: str = "") -> Drill:
-    return Drill(
-        title,
-        f"""
-        select facts.day, {_WHO}, facts.kind, {_WHAT}, facts.country,
-            {sign}facts.amount as amount, facts.stripe_url
-        from fct_revenue_lines as facts {_NAMED} {_PRICED.format(price="facts.price_id")}
-        where {_MINE} and {_IN_RANGE} and facts.kind in ({kinds})
-        """,  # noqa: S608 - constants of this module
-        (
-            _DAY,
-            _CUSTOMER,
-            Column("kind", "Kind", Shown.TEXT),
-            _PLAN,
-            Column("country", "Country", Shown.TEXT),
-            _money("amount", "Amount"),
-            _LINK,
-        ),
-        "day desc, abs(amount) desc, stripe_url",
-        "amount",
-    )
-
-
-def _customers(where: str, title: str) -> Drill:
-    day = _LOCAL.format("created_at")
-    return Drill(
-        title,
-        # Customers belong to the account: their number is not by currency.
-        f"""
-        select {day} as day, coalesce(facts.name, facts.customer_id) as customer, facts.country,
-            facts.stripe_url
-        from dim_customers as facts
-        where facts.account_id = $account and {where.format(day=day)}
-        """,  # noqa: S608 - constants of this module
-        (
-            Column("day", "Created", Shown.DAY),
-            _CUSTOMER,
-            Column("country", "Country", Shown.TEXT),
-            _LINK,
-        ),
-        "day desc, customer",
-        None,
-    )
-
-
-def _subscribers(movement: str, title: str) -> Drill:
-    return Drill(
-        title,
-        f"""
-        select facts.day, {_WHO}, facts.opening_mrr, facts.closing_mrr, facts.stripe_url
-        from fct_mrr_movements as facts {_NAMED}
-        where {_MINE} and {_IN_RANGE} and facts.movement = '{movement}'
-        """,  # noqa: S608 - constants of this module
-        (_DAY, _CUSTOMER, _money("opening_mrr", "Before"), _money("closing_mrr", "After"), _LINK),
-        "day desc, customer",
-    )
-
-
-def _trials(day: str, where: str, title: str, amount: str | None = "count") -> Drill:
-    return Drill(
-        title,
-        f"""
-        select facts.{day} as day, {_WHO}, facts.outcome as status, facts.stripe_url
-        from fct_trials as facts {_NAMED}
-        where {_MINE} and facts.{day} between $first and $last and {where}
-        """,  # noqa: S608 - constants of this module
-        (_DAY, _CUSTOMER, _STATUS, _LINK),
-        "day desc, customer",
-        amount,
-    )
-
-
-_INVOICES = Drill(
-    "Invoices finalised in this period",
-    f"""
-    select facts.revenue_day as day, {_WHO}, facts.number, facts.status,
-        facts.total_excluding_tax, facts.amount_paid, facts.stripe_url
-    from fct_invoices as facts {_NAMED}
-    where {_MINE} and facts.revenue_day between $first and $last
-    """,  # noqa: S608 - constants of this module
-    (
-        _DAY,
-        _CUSTOMER,
-        Column("number", "Number", Shown.TEXT),
-        _STATUS,
-        _money("total_excluding_tax", "Without tax"),
-        _money("amount_paid", "Paid"),
-        _LINK,
-    ),
-    "day desc, total_excluding_tax desc, stripe_url",
-    "total_excluding_tax",
-)
-
-_ACTIVE = "facts.status in ('active', 'past_due')"
-_PAYING = "Subscription items with MRR at the close"
-_ALL = "'new', 'reactivation', 'expansion', 'contraction', 'churn'"
-_LOST = "'contraction', 'churn'"
-
-#: Where each metric leads.
-DRILLS: Mapping[str, Drill] = MappingProxyType(
-    {
-        "mrr": _spans("facts.mrr > 0", _PAYING, amount="mrr"),
-        "arr": _spans("facts.mrr > 0", _PAYING),
-        "mrr_gross": _spans("facts.mrr_gross > 0", _PAYING, "mrr_gross", "mrr"),
-        "mrr_net": _spans("facts.mrr_net > 0", _PAYING, "mrr_net", "mrr"),
-        "estimated_mrr_share": _spans(
-            "facts.is_estimated and facts.mrr > 0", "Estimated items at the close", amount="mrr"
-        ),
-        "mrr_opening": _movements(_ALL, "Movements since"),
-        "mrr_new": _movements("'new'", "New MRR, item by item"),
-        "mrr_reactivation": _movements("'reactivation'", "Reactivations, item by item"),
-        "mrr_expansion": _movements("'expansion'", "Expansions, item by item"),
-        "mrr_contraction": _movements("'contraction'", "Contractions, item by item"),
-        "mrr_churn": _movements("'churn'", "Churned MRR, item by item"),
-        "active_subscriptions": _spans(_ACTIVE, "Items of active subscriptions at the close"),
-        "trialing_subscriptions": _spans(
-            "facts.status = 'trialing'", "Items of subscriptions in trial at the close"
-        ),
-        "new_subscriptions": _subscriptions(
-            "first_active_at", "true", "Subscriptions that became active in this period"
-        ),
-        "churned_subscriptions": _subscriptions(
-            "ended_at",
-            "facts.first_active_at is not null",
-            "Subscriptions that ended in this period",
-        ),
-        "trial_starts": _trials("started_day", "true", "Trials that began in this period"),
-        "trial_conversions": _trials(
-            "converted_day", "true", "Trials that converted in this period"
-        ),
-        "trial_conversion_rate": _trials(
-            "started_day", "true", "Trials that began in this period", None
-        ),
-        "customer_count": _customers("not facts.is_deleted and {day} <= $last", "Customers"),
-        "new_customers": _customers(
-            "{day} between $first and $last", "Customers created in this period"
-        ),
-        "customer_growth_rate": _customers(
-            "{day} between $first and $last", "Customers created in this period"
-        ),
-        "active_subscribers": _spans("facts.mrr > 0", _PAYING),
-        "new_subscribers": _subscribers("new", "Customers who began to pay"),
-        "reactivated_subscribers": _subscribers("reactivation", "Customers who came back"),
-        "churned_subscribers": _subscribers("churn", "Customers who stopped paying"),
-        "arpu": _spans("facts.mrr > 0", _PAYING),
-        "ltv": _spans("facts.mrr > 0", _PAYING),
-        "realised_revenue_per_customer": _lines(
-            "'charge', 'refund', 'dispute'", "Revenue of this period, line by line"
-        ),
-        "customer_churn_rate_30d": _subscribers("churn", "Customers who stopped paying"),
-        "gross_mrr_churn_rate": _movements(_LOST, "Losses of this period, item by item"),
-        "net_mrr_churn_rate": _movements(_ALL, "Movements of this period, item by item"),
-        "grr": _movements(_LOST, "Losses of this period, item by item"),
-        "nrr": _movements(_ALL, "Movements of this period, item by item"),
-        "quick_ratio": _movements(_ALL, "Movements of this period, item by item"),
-        "gross_revenue": _lines("'charge'", "Charges of this period, line by line"),
-        "refunds": _lines("'refund'", "Refunds of this period, line by line", "-"),
-        "disputes": _lines("'dispute'", "Disputes of this period, line by line", "-"),
-        "net_revenue": _lines(
-            "'charge', 'refund', 'dispute'", "Revenue of this period, line by line"
-        ),
-        "invoiced_revenue": _INVOICES,
-        "payment_success_rate": _payments(
-            "facts.outcome in ('succeeded', 'failed')", "Payments of this period", None
-        ),
-        "attempt_success_rate": _attempts(
-            "facts.outcome in ('succeeded', 'failed')", "Attempts of this period", None
-        ),
-        "transaction_count": _attempts("facts.outcome = 'succeeded'", "Charges that succeeded"),
-        "succeeded_payments": _payments("facts.outcome = 'succeeded'", "Payments that succeeded"),
-        "pending_payments": _payments("facts.outcome = 'pending'", "Payments without an outcome"),
-        "failed_payments": _attempts("facts.outcome = 'failed'", "Attempts that failed"),
-        "failed_amount": _attempts("facts.outcome = 'failed'", "Attempts that failed", "amount"),
-        "failed_payments_unrecovered": _payments(
-            "facts.failed_attempts > 0 and facts.outcome in ('failed', 'pending')",
-            "Payments that failed and were not made good",
-        ),
-        "recovered_payments": _payments("facts.is_recovered", "Payments that were made good"),
-        "recovered_amount": _payments(
-            "facts.is_recovered", "Payments that were made good", "recovered_amount"
-        ),
-        "payment_recovery_rate": _payments(
-            "facts.failed_attempts > 0", "Payments with a failed attempt", None
-        ),
-        "hours_to_recovery": _payments("facts.is_recovered", "Payments that were made good", None),
-    }
-)
-
-
 def page_number(word: str) -> int:
     """Which page an address asks for; nothing = the first.
 
@@ -418,13 +65,20 @@ def drill_into(reader: Reader, selection: Selection, metric: Metric, *, page: in
         page: From 1.
     """
     entry = DRILLS[metric.name]
+    facts = f"from {entry.table} as facts where {entry.where}"
     sums = "count(*)" if entry.amount in {None, "count"} else f"coalesce(sum({entry.amount}), 0)"
     summary = reader.named(
-        f"select count(*) as rows, {sums} as total from ({entry.rows})",  # noqa: S608 - ditto
+        f"select count(*) as rows, {sums} as total {facts}",
         _values(selection),
     )[0]
     rows = reader.named(
-        f"{entry.rows} order by {entry.order} limit {PAGE} offset {PAGE * (page - 1)}",
+        f"""
+        select {entry.shown}
+        from (
+            select facts.* {facts} order by {entry.order} limit {PAGE} offset {PAGE * (page - 1)}
+        ) as facts {entry.joins}
+        order by {entry.order}
+        """,  # noqa: S608 - only words of the table of drill-downs
         _values(selection),
     )
     count = int(summary["rows"])

@@ -22,6 +22,8 @@ Trace = dict[str, Any]
 Values = Sequence[Number | None]
 
 _TICKS = 5
+#: The line that marks the hovered period.
+_SPIKE = {"spikecolor": "@border-strong", "spikethickness": 1, "spikedash": "solid"}
 _LABELS = 6
 
 
@@ -127,7 +129,13 @@ def figure(
             **frame(),
             "showlegend": len(traces) > 1,
             "hovermode": "x unified",
-            "xaxis": {**axis(), "type": "category", "showgrid": False, **_days(x, data, selection)},
+            "xaxis": {
+                **axis(),
+                "type": "category",
+                "showgrid": False,
+                **_SPIKE,
+                **_days(x, data, selection),
+            },
             "yaxis": {**axis(), **ticks(values, unit, selection)},
         },
     }

@@ -15,7 +15,7 @@ from typing import Any
 from console.web.numbers.formats import Number
 from console.web.numbers.metrics import METRICS, Metric, Over
 from console.web.numbers.published import Reader, Row
-from console.web.numbers.selection import Grain, Reach, Selection, Span
+from console.web.numbers.selection import Reach, Selection, Span
 
 _MILLION = 1_000_000
 
@@ -104,15 +104,12 @@ def _reach(row: Row) -> Reach:
 
 def total(reader: Reader, selection: Selection, span: Span) -> Period | None:
     """All metrics over a range; None where the marts have no day of it."""
-    periods = _periods(reader, selection, span, "date '2000-01-01'")
-    return periods[0] if periods else None
+    return _periods(reader, selection, span)[1]
 
 
-def series(
-    reader: Reader, selection: Selection, span: Span, grain: Grain | None = None
-) -> list[Period]:
+def series(reader: Reader, selection: Selection, span: Span) -> list[Period]:
     """All metrics by the selection's grain over a range, oldest first."""
-    return _periods(reader, selection, span, f"date_trunc('{grain or selection.grain}', day)::date")
+    return _periods(reader, selection, span)[0]
 
 
 def known_span(reach: Reach, metric: Metric, span: Span) -> bool:
@@ -139,15 +136,19 @@ def _columns() -> str:
     return ",\n            ".join(columns)
 
 
-# What quotients need and `metrics_daily` does not hold is counted from the facts, by their day.
+# What quotients need and `metrics_daily` does not hold is counted from the facts, by their
+# day; each by one plain condition, which the scan can apply.
 _PERIODS = f"""
-    with payments as (
-        select
-            day,
-            count(*) filter (where outcome = 'failed') as lost_payments,
-            sum(date_diff('second', first_failed_at, recovered_at)) as recovery_seconds
+    with lost as (
+        select day, count(*) as lost_payments
         from fct_payments
-        where account_id = ? and currency = ? and day between ? and ?
+        where account_id = ? and currency = ? and day between ? and ? and outcome = 'failed'
+        group by day
+    ),
+    recovered as (
+        select day, sum(date_diff('second', first_failed_at, recovered_at)) as recovery_seconds
+        from fct_payments
+        where account_id = ? and currency = ? and day between ? and ? and is_recovered
         group by day
     ),
     trials as (
@@ -167,29 +168,40 @@ _PERIODS = f"""
             coalesce(trials_converted, 0) as trials_converted,
             coalesce(trials_lost, 0) as trials_lost
         from metrics_daily
-        left join payments using (day)
+        left join lost using (day)
+        left join recovered using (day)
         left join trials using (day)
         where account_id = ? and currency = ? and day between ? and ?
     )
         select
             {{starts}} as starts,
+            grouping({{starts}}) = 1 as is_total,
             min(day) as first,
             max(day) as last,
             coalesce(arg_max_null(estimated_mrr_share, day), 0) as estimated_share,
             coalesce(max(estimated_mrr_share), 0) as most_estimated,
             {_columns()}
         from days
-        group by 1
-        order by 1
+        group by grouping sets (({{starts}}), ())
+        having count(*) > 0
+        order by starts
 """  # noqa: S608 - only names from the table of metrics
 
 
-def _periods(reader: Reader, selection: Selection, span: Span, starts: str) -> list[Period]:
+def _periods(
+    reader: Reader, selection: Selection, span: Span
+) -> tuple[list[Period], Period | None]:
+    """Each period and the whole range, by one query: reading the days is most of its work."""
+    query = _PERIODS.format(starts=f"date_trunc('{selection.grain}', day)::date")
     one = (selection.account, selection.currency, span.first, span.last)
-    return reader.once(
-        ("periods", starts, *one),
-        lambda: [_period(row) for row in reader.rows(_PERIODS.format(starts=starts), one * 3)],
-    )
+
+    def make() -> tuple[list[Period], Period | None]:
+        rows = reader.rows(query, one * 4)
+        wholes = [_period(row) for row in rows if row["is_total"]]
+        parts = [_period(row) for row in rows if not row["is_total"]]
+        return parts, wholes[0] if wholes else None
+
+    return reader.once(("periods", selection.grain, *one), make)
 
 
 def _period(row: Row) -> Period:

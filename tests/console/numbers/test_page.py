@@ -15,7 +15,7 @@ import pytest
 
 from connections.models import Account, AccountStatus
 from connections.rows import transaction
-from console.web.numbers.drill import DRILLS
+from console.web.numbers.drills import DRILLS
 from console.web.numbers.metrics import METRICS, Metric, Over, Unit
 from console.web.pages.payments import GROUPS, NUMBERS
 from tests.console.numbers.conftest import UNPUBLISHED, Console
