@@ -91,8 +91,8 @@ TRAPS: tuple[Trap, ...] = (
         "`invoice.upcoming` has no id",
         "test_an_event_about_nothing_is_passed_over",
         "events.py",
-        "            if object_id := id_of(value):\n",
-        "            if object_id := str(id_of(value)):\n",
+        "        for value in follow(obj, path):\n            if object_id := id_of(value):\n",
+        "        for value in [obj.get(path[0])]:\n            if object_id := str(value):\n",
     ),
     trap(
         "take the server's time T0 (`Date` header) **before** the first list",
