@@ -14,6 +14,9 @@ from tests.console.numbers.marts_file import EMPTY, FULL
 
 pytestmark = pytest.mark.e2e
 
+#: Machines that run other tests beside these are slow; a failure is not told by time.
+expect.set_options(timeout=30_000)
+
 PAYMENTS = f"/payments?account={FULL}&range=30d&locale=en"
 
 
@@ -44,7 +47,7 @@ def page(console: Console, chromium: Browser) -> Iterator[Page]:
 def drawn(page: Page, widget_id: str) -> None:
     chart = page.locator(f"#chart-{widget_id}")
     chart.scroll_into_view_if_needed()
-    expect(chart).to_have_attribute("data-state", "drawn", timeout=30_000)
+    expect(chart).to_have_attribute("data-state", "drawn")
 
 
 def test_pickers_change_the_address_and_the_numbers(page: Page) -> None:
