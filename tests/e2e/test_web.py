@@ -7,6 +7,7 @@ import re
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -15,9 +16,10 @@ import pytest
 
 from connections.models import RequestKind
 from connections.postgres import open_database
-from connections.requests import claim_requests, recent_requests
+from connections.requests import claim_requests, recent_requests, request_sync
 from console.demo.simulator import Simulator
 from tests.browser.site import serving_console
+from tests.console.numbers.conftest import connect
 from tests.console.site import TOKEN, Browser
 from tests.e2e.conftest import Deployment, advance, postgres_kept_up
 from tests.e2e.searching import found_in_files, found_in_postgres
@@ -85,7 +87,7 @@ def test_connected_synced_by_webhook_and_left(deployment: Deployment, stripe: Si
 
         assert browser.log_in(TOKEN).status_code == 303
         connected = approve(browser, stripe, tier="pro", history_days="90")
-        assert connected.headers["location"] == f"/integrations/{account}"
+        assert connected.headers["location"] == f"/integrations/{account}/progress"
         deployment.must("sync", account, "--here")
 
         # What happens at Stripe asks for a sync, which the next claim hands out.
@@ -115,3 +117,23 @@ def test_connected_synced_by_webhook_and_left(deployment: Deployment, stripe: Si
         assert not [each for each in secrets if each in "".join(pages)]
         assert found_in_postgres(engine, secrets) == set()
     assert found_in_files([deployment.home, deployment.home.parent], secrets) == set()
+
+
+def test_whoever_watches_an_import_does_not_hold_up_the_end(deployment: Deployment) -> None:
+    with (
+        postgres_kept_up(deployment),
+        open_database(deployment.settings) as engine,
+        httpx.Client(timeout=30) as watcher,
+        ExitStack() as watching,
+    ):
+        connect(engine, "acct_A1")
+        request_sync(engine, "acct_A1", RequestKind.MANUAL)
+        with serving_console(deployment) as url:
+            events = watching.enter_context(
+                watcher.stream("GET", f"{url}/integrations/acct_A1/events")
+            )
+            lines = events.iter_lines()
+            told = next(line for line in lines if line.startswith("data: "))
+            assert json.loads(told.removeprefix("data: "))["stage"] == "queued"
+        # It has ended by itself, with the page still open, whose stream ended properly.
+        assert not [line for line in lines if line.startswith("data: ")]
