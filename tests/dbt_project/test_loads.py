@@ -33,9 +33,12 @@ def test_loads_that_are_late_partial_old_or_repeated(tmp_path: Path) -> None:
     }
     base = {"accounts": [account("acct_1")], "prices": [of], "customers": [customer("cus_a")]}
 
-    def sync(load_id: str, at: int, subscription_read: Object, *, whole: bool = True) -> None:
+    def sync(
+        load_id: str, at: int, subscription_read: Object, *, whole: bool = True, **others: Object
+    ) -> None:
         with duckdb.connect(str(warehouse)) as connection:
-            streams = {**base, "subscriptions": [subscription_read]}
+            read = {name: [each] for name, each in others.items()}
+            streams = {**base, "subscriptions": [subscription_read], **read}
             land(connection, Load("acct_1", at, streams, load_id=load_id, complete=whole))
 
     with duckdb.connect(str(warehouse)) as connection:
@@ -53,9 +56,11 @@ def test_loads_that_are_late_partial_old_or_repeated(tmp_path: Path) -> None:
     assert mrr(warehouse) == "2E+1"
 
     # Begun earlier, read earlier, completed later: taken, but it overwrites nothing newer.
-    sync("1", ago(1), made)
+    sync("1", ago(1), made, customers=customer("cus_a") | {"delinquent": True})
     dbt(warehouse, "build")
     assert mrr(warehouse) == "2E+1"
+    merged = rows(warehouse, "select is_delinquent from staging.stg_stripe__customers")
+    assert merged == [{"is_delinquent": False}]
     known = rows(warehouse, "select count(*) as n from staging.stg_stripe__subscription_versions")
     assert known == [{"n": 2}], "the older reading is history"
 

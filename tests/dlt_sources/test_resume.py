@@ -92,7 +92,9 @@ def resume_after_kills_at(
     killed = Killed(rig)
     with faulty_stripe(simulator.url, killed.fault) as proxy:
         for n, point in enumerate(sorted(points)):
-            assert not killed.run(proxy.url, f"try-{n}", max(3, int(point * whole)))
+            # Two points may be one request.
+            die_at = max(3, killed.requests + 1, int(point * whole))
+            assert not killed.run(proxy.url, f"try-{n}", die_at)
             # T0 must stay the first try's, or what happens now is lost.
             simulator.advance(days=0.02)
         assert killed.run(proxy.url, "last", None)
