@@ -69,9 +69,19 @@ class Reader:
             floor = self.history_start
         if stream == "events":
             floor = self._world.now - EVENT_DAYS * DAY
+        named = self._charges_given_back() if stream == "charges" else set()
         for item in self._store.scan(self.account, TYPES[stream]):
-            if item.get("created", floor) >= floor:
+            if item.get("created", floor) >= floor or item["id"] in named:
                 yield self._expanded(stream, item)
+
+    def _charges_given_back(self) -> set[str]:
+        """Return the charges, however old, that a refund or dispute of the window names."""
+        return {
+            str(item["charge"])
+            for kind in ("refund", "dispute")
+            for item in self._store.scan(self.account, kind)
+            if item["created"] >= self.history_start and item["charge"]
+        }
 
     def _expanded(self, stream: str, item: dict[str, Any]) -> dict[str, Any]:
         if stream in ("invoices", "subscriptions"):

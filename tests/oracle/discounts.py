@@ -51,8 +51,21 @@ class Discounts:
             and discount["start"] >= since
             and not self._was_gone(discount, at)
         ]
-        told = [d["id"] for d in sorted(gone, key=lambda d: (d["start"], d["id"]))]
-        return told + listed if held_back else listed + told
+        gone.sort(key=lambda discount: (discount["start"], discount["id"]))
+        told = [discount["id"] for discount in gone]
+        return self._among(listed, gone) if held_back else listed + told
+
+    def _among(self, listed: list[str], gone: list[Object]) -> list[str]:
+        """Put each that is gone after the last listed one that began before it."""
+        places = [(place, 0, key) for place, key in enumerate(listed, start=1)]
+        for number, discount in enumerate(gone, start=1):
+            earlier = [
+                place
+                for place, key in enumerate(listed, start=1)
+                if self._readings.discounts[key]["start"] < discount["start"]
+            ]
+            places.append((max(earlier, default=0), number, discount["id"]))
+        return [key for _, _, key in sorted(places)]
 
     def of_customer(self, at: int) -> list[str]:
         """Return the customer's discounts, those that are gone by now among them."""

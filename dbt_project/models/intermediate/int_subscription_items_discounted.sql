@@ -23,6 +23,30 @@ discounts as (
     select * from {{ ref('int_discounts_gathered') }}
 ),
 
+-- When the discounts that a subscription lists began: what is gone by now stood among them.
+listed_starts as (
+    select
+        lists.account_id,
+        lists.subscription_id,
+        lists.valid_from,
+        list(discounts.starts_at order by lists.listed_at) as starts
+    from (
+        select
+            account_id,
+            subscription_id,
+            valid_from,
+            generate_subscripts(discount_ids, 1) as listed_at,
+            unnest(discount_ids) as discount_id
+        from segments
+        where has_mrr and is_reconstructed
+    ) as lists
+    left join discounts
+        on
+            lists.account_id = discounts.account_id
+            and lists.discount_id = discounts.discount_id
+    group by lists.account_id, lists.subscription_id, lists.valid_from
+),
+
 -- Which discounts each level lists, in Stripe's order: those of items come first.
 listed as (
     select
@@ -73,10 +97,14 @@ listed as (
         case when discounts.holder = 'subscription' then 1 else 2 end as level,
         0 as item_position,
         null as item_id,
-        -- What is gone was listed before what is there; what is hidden, after it.
+        -- What is gone was listed after the last one that began before it; what is hidden, last.
         case
             when segments.hides_discounts and not segments.is_reconstructed then 1000
-            else 0
+            when discounts.holder = 'customer' then 0
+            else coalesce(list_max(list_transform(
+                listed_starts.starts,
+                lambda began, place: case when began < discounts.starts_at then place else 0 end
+            )), 0)
         end as listed_at,
         discounts.discount_id
     from segments
@@ -86,6 +114,11 @@ listed as (
             and segments.customer_id = discounts.customer_id
             and coalesce(discounts.subscription_id, segments.subscription_id)
             = segments.subscription_id
+    left join listed_starts
+        on
+            segments.account_id = listed_starts.account_id
+            and segments.subscription_id = listed_starts.subscription_id
+            and segments.valid_from = listed_starts.valid_from
     left join discounts as shown
         on
             segments.account_id = shown.account_id
