@@ -6,15 +6,17 @@ account that nobody has.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.engine import Engine
 from starlette.routing import BaseRoute, Mount
 
+from connections.dashboard_models import Dashboard
+from connections.dashboards import create_dashboard
 from connections.models import RequestKind
 from connections.requests import request_sync
 from connections.settings import Settings
@@ -35,7 +37,10 @@ WORDS = ("account", "account_id", "accounts", "account_ids", "expected", "acct",
 
 #: What stands in places of a path that are not for an account, and what a route cannot do without.
 KNOWN = {"widget_id": "mrr", "name": "mrr"}
-NEEDED = {"/api/v1/metrics": {"metric": "mrr"}}
+NEEDED = {"/api/v1/metrics": {"metric": "mrr"}, "/dashboards/cell": {"widget": "mrr"}}
+#: Of the tenant's own dashboard, of an operator's that is not shared, and of none.
+OWN_BOARD, OTHERS_BOARD, NOBODYS_BOARD = "board-own", "board-others", "board-nobody"
+BOARD = {"version": 1, "name": "Board", "widgets": [], "selection": {}}
 
 
 #: What a tenant's user who is logged in never sees as a page, also about an account of theirs: what
@@ -59,7 +64,18 @@ def console(engine: Engine, settings: Settings, add_account: Callable[..., str])
         add_account(account_id, display_name=name, tier="agency", last_error=f"{name} failed")
         request_sync(engine, account_id, RequestKind.MANUAL)
         begin_sync(engine, f"run-of-{account_id}", [account_id], RequestKind.MANUAL)
-    add_user(engine, "Client", accounts=[OWN])
+    client = add_user(engine, "Client", accounts=[OWN])
+    for board, owner, account_id in (
+        (OWN_BOARD, client.user_id, OWN),
+        (OTHERS_BOARD, None, OTHERS),
+    ):
+        made = create_dashboard(engine, owner, f"Of {account_id}", account_id=account_id)
+        with engine.begin() as connection:
+            connection.execute(
+                update(Dashboard)
+                .where(Dashboard.dashboard_id == made.dashboard_id)
+                .values(dashboard_id=board)
+            )
     plant(settings.published_dir / "marts.duckdb", {OWN: "Own One Inc", OTHERS: MARKS[1]})
     with site(engine, settings, with_login()) as served:
         yield served
@@ -86,37 +102,43 @@ def all_routes(console: Site) -> list[APIRoute]:
     return [found[key] for key in sorted(found)]
 
 
-def attempts(route: APIRoute, account_id: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, address and form of each way to ask a route about an account."""
+def attempts(
+    route: APIRoute, account_id: str, known: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, address and form of each way to ask a route about an account.
+
+    Args:
+        route: The route.
+        account_id: The account.
+        known: What stands in places of the path that are not for an account.
+    """
     words = {*WORDS, *(field.alias for field in route.dependant.query_params)}
     needed = NEEDED.get(route.path, {})
     queries = [{word: account_id for word in sorted(words)} | needed]
     # Alone too: beside words that a page does not know, it may refuse before it looks.
     queries += [{word: account_id} | needed for word in ("account", "account_id")]
-    names = re.findall(r"{(\w+)(?::\w+)?}", route.path)
-    paths = {route.path}
-    if names:
-        # The account in each place, and in all of them.
-        paths = {
-            re.sub(
-                r"{(\w+)(?::\w+)?}",
-                lambda found, here=here: (
-                    account_id if here in {found[1], "*"} else KNOWN.get(found[1], "1")
-                ),
-                route.path,
-            )
-            for here in (*names, "*", "")
-        }
     for method in sorted(route.methods):
-        for path in sorted(paths):
+        for path in sorted(paths_of(route, account_id, KNOWN if known is None else known)):
             yield method, path, {}
             for query in queries:
                 yield method, path, {"params": query}
             if method not in {"GET", "HEAD"}:
                 form = {word: account_id for word in sorted(words)}
-                body = route.body_field
                 yield method, path, {"data": form}
-                yield method, path, {"json": form if body is None else {"account_id": account_id}}
+                yield method, path, {"json": form | BOARD}
+
+
+def paths_of(route: APIRoute, account_id: str, known: Mapping[str, str]) -> set[str]:
+    """The route's path with the account in each of its places, in all of them and in none."""
+    names = re.findall(r"{(\w+)(?::\w+)?}", route.path)
+    paths = set()
+    for here in (*names, "*", ""):
+
+        def place(found: re.Match[str], here: str = here) -> str:
+            return account_id if here in {found[1], "*"} else known.get(found[1], "1")
+
+        paths.add(re.sub(r"{(\w+)(?::\w+)?}", place, route.path))
+    return paths
 
 
 def ask(browser: Browser, csrf: str, attempt: tuple[str, str, dict[str, Any]]) -> tuple[int, str]:
@@ -157,6 +179,8 @@ def test_no_address_shows_or_changes_another_account(
             continue
         pairs = zip(attempts(route, OTHERS), attempts(route, NOBODYS), strict=True)
         for about_other, about_nobody in pairs:
+            if OTHERS not in str(about_other):  # about neither: what it shows is for the next test
+                continue
             status, words = ask(tenant, csrf, about_other)
             expected_status, expected = ask(tenant, csrf, about_nobody)
             where = f"{about_other} answers {status}: {words[:300]}"
@@ -169,6 +193,46 @@ def test_no_address_shows_or_changes_another_account(
     assert state_of(engine) == before
 
 
+def test_another_persons_dashboard_is_not_there(
+    console: Site, tenant: Browser, engine: Engine
+) -> None:
+    csrf = csrf_of(tenant)
+    before = state_of(engine)
+    tried = 0
+    for route in all_routes(console):
+        if "{dashboard_id}" not in route.path:
+            continue
+        others = attempts(route, OWN, {"dashboard_id": OTHERS_BOARD})
+        nobodys = attempts(route, OWN, {"dashboard_id": NOBODYS_BOARD})
+        for about_other, about_nobody in zip(others, nobodys, strict=True):
+            if OTHERS_BOARD not in about_other[1]:
+                continue
+            status, words = ask(tenant, csrf, about_other)
+            assert 400 <= status < 500, about_other
+            expected = ask(tenant, csrf, about_nobody)
+            told = (status, blurred(words, OTHERS_BOARD))
+            assert told == (expected[0], blurred(expected[1], NOBODYS_BOARD)), about_other
+            tried += 1
+    assert tried > 10
+    assert state_of(engine) == before
+
+
+def test_an_own_dashboard_does_not_open_with_another_account(
+    tenant: Browser, engine: Engine
+) -> None:
+    csrf = csrf_of(tenant)
+    before = state_of(engine)
+    answers = set()
+    for account_id in (OTHERS, NOBODYS):
+        content = {**BOARD, "account_id": account_id}
+        answers.add(ask(tenant, csrf, ("PUT", f"/dashboards/{OWN_BOARD}", {"json": content})))
+    ((status, _),) = answers
+    assert status == 400
+    assert state_of(engine) == before
+    content = {**BOARD, "account_id": OWN}
+    assert ask(tenant, csrf, ("PUT", f"/dashboards/{OWN_BOARD}", {"json": content}))[0] == 200
+
+
 def test_no_page_of_ones_own_shows_another(console: Site, tenant: Browser) -> None:
     operator = console.browser(TOKEN)
     operators_words = tenants_words = ""
@@ -177,14 +241,16 @@ def test_no_page_of_ones_own_shows_another(console: Site, tenant: Browser) -> No
     for route in all_routes(console):
         if "GET" not in route.methods:
             continue
-        for attempt in attempts(route, OWN):
-            if attempt[0] != "GET":
-                continue
-            status, words = ask(tenant, csrf, attempt)
-            seen.setdefault(route.path, set()).add(status)
-            assert not [mark for mark in MARKS if mark in words], attempt
-            tenants_words += words
-            operators_words += ask(operator, csrf, attempt)[1]
+        needed = NEEDED.get(route.path, {})
+        for path in paths_of(route, OWN, {**KNOWN, "dashboard_id": OWN_BOARD}):
+            for query in (needed, {"account": OWN} | needed):
+                status, words = ask(tenant, csrf, ("GET", path, {"params": query}))
+                seen.setdefault(route.path, set()).add(status)
+                assert not [mark for mark in MARKS if mark in words], (path, query)
+                tenants_words += words
+        for path in paths_of(route, OTHERS, KNOWN):
+            about_other = ("GET", path, {"params": {"account": OTHERS} | needed})
+            operators_words += ask(operator, csrf, about_other)[1]
     # The pages do show accounts to those who may see them.
     closed = {path for path, statuses in seen.items() if 200 not in statuses}
     assert closed == NOT_FOR_TENANTS
