@@ -19,7 +19,7 @@ from console.web.numbers.drills import DRILLS
 from console.web.numbers.metrics import METRICS, Metric, Over, Unit
 from console.web.pages.payments import GROUPS, NUMBERS
 from tests.console.numbers.conftest import UNPUBLISHED, Console
-from tests.console.numbers.marts_file import EMPTY, FULL, PARTIAL, TODAY
+from tests.console.numbers.marts_file import EMPTY, FULL, NOW, PARTIAL, TODAY
 
 #: Written here once more, from docs/metrics.md, and not taken from the table of metrics.
 FLOWS = {
@@ -280,6 +280,19 @@ def test_a_failed_connection_is_said_above_its_numbers(
     with transaction(console.engine) as session:
         account = session.get_one(Account, PARTIAL)
         account.status, account.last_error = AccountStatus.CONNECTED, None
+
+
+def test_numbers_that_are_late_say_so(console: Console, client: httpx.Client) -> None:
+    with transaction(console.engine) as session:
+        # A tier that promises numbers every three hours; the last ones are of long ago.
+        account = session.get_one(Account, EMPTY)
+        account.tier = "pro"
+        account.connected_at = account.last_success_at = NOW - timedelta(days=400)
+    page = client.get(f"/payments?account={EMPTY}").text
+    assert "These numbers are older than they should be" in page
+    assert "notice--warn" in page
+    with transaction(console.engine) as session:
+        session.get_one(Account, EMPTY).tier = "free"
 
 
 @pytest.mark.parametrize(
