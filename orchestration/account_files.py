@@ -1,7 +1,7 @@
 """Writing the files of single accounts: a DuckDB file with its rows alone, and Parquet.
 
 Which accounts, and why, is decided in `copies`. The numbers behind the choices made here are in
-docs/decisions/0040.
+docs/decisions/0031.
 """
 
 from __future__ import annotations

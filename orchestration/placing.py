@@ -3,7 +3,7 @@
 Files are made in a directory of their own, which becomes `builds/<time>/` by one rename and is
 never changed after that. Then each file gets its well-known name beside `builds/`, by one rename
 too: a second name of the same bytes, which nobody ever sees half. Old builds stay for a while,
-for readers that open a path more than once (docs/decisions/0040).
+for readers that open a path more than once (docs/decisions/0031).
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0020"
-down_revision = "0010"
+revision = "0006"
+down_revision = "0005"
 
 SCHEMA = "connections"
 
