@@ -90,13 +90,17 @@ def resume_after_kills_at(
     rig = Rig(simulator, home)
     began = simulator.control("health")["now"]
     killed = Killed(rig)
+    kept = False
     with faulty_stripe(simulator.url, killed.fault) as proxy:
         for n, point in enumerate(sorted(points)):
             # Two points may be one request.
             die_at = max(3, killed.requests + 1, int(point * whole))
             assert not killed.run(proxy.url, f"try-{n}", die_at)
-            # T0 must stay the first try's, or what happens now is lost.
+            kept = kept or any(rig.work_dir.rglob("checkpoint"))
+            # T0 must stay that of the first try whose rows are kept, or what happens now is lost.
             simulator.advance(days=0.02)
+            if not kept:
+                began = simulator.control("health")["now"]
         assert killed.run(proxy.url, "last", None)
     assert killed.requests <= whole + LOST_BY_A_KILL * len(points) + 20
     report = load_extraction(rig.work_dir, warehouse=rig.warehouse)
