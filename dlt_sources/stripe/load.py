@@ -49,6 +49,7 @@ def load_extraction(source: Extraction | Path, *, warehouse: Path) -> LoadReport
     load_ids: list[str] = []
     loaded: list[str] = []
     discarded: list[str] = []
+    RunDirectory.discard_unnamed(work_dir)
     for run in RunDirectory.below(work_dir):
         try:
             with run.locked():

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,12 +56,23 @@ class RunDirectory:
                     raise ValueError(f"run {run_id!r} exists already in {work_dir}: load it first")
                 earlier.remove()
         work_dir.mkdir(parents=True, exist_ok=True)
-        unnamed = work_dir / f"{_UNNAMED}{run_id}"
-        shutil.rmtree(unnamed, ignore_errors=True)
-        unnamed.mkdir()
-        with cls(unnamed).locked():
-            unnamed.rename(path)
+        with ExitStack() as held:
+            with _naming(work_dir):
+                unnamed = work_dir / f"{_UNNAMED}{run_id}"
+                shutil.rmtree(unnamed, ignore_errors=True)
+                unnamed.mkdir()
+                held.enter_context(cls(unnamed).locked())
+                unnamed.rename(path)
             yield cls(path)
+
+    @staticmethod
+    def discard_unnamed(work_dir: Path) -> None:
+        """Remove what a process left that was killed before its run had its name."""
+        if not work_dir.is_dir():
+            return
+        with _naming(work_dir):
+            for path in work_dir.glob(f"{_UNNAMED}*"):
+                shutil.rmtree(path)
 
     @classmethod
     def below(cls, work_dir: Path) -> list[RunDirectory]:
@@ -114,3 +126,14 @@ class RunDirectory:
             except BlockingIOError:
                 raise RunBusy(f"run {self.path.name} is being worked on") from None
             yield
+
+
+@contextmanager
+def _naming(work_dir: Path) -> Iterator[None]:
+    """Hold the work directory itself, for the moment in which a run is made and named."""
+    directory = os.open(work_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
