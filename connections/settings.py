@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from connections.errors import SettingsError
+from connections.lake_settings import LakeSettings, parse_lake
 from connections.pii_policy import PiiPolicy
 from connections.publishing import Publish, parse_publish
 from connections.secret import Secret
@@ -53,6 +54,7 @@ class Settings:
         encryption_key_command: `DASHTRAY_ENCRYPTION_KEY_COMMAND`: a program (run without a shell)
             that prints the same, one per line.
         publish: `DASHTRAY_PUBLISH`: which files are published.
+        lake: `DASHTRAY_WAREHOUSE`: a lake in the place of the warehouse file; None = the file.
         alert_url: `DASHTRAY_ALERT_URL`, where alerts go; None = nowhere. `notifier` checks it.
         embed_ancestors: `DASHTRAY_EMBED_ANCESTORS`: sites whose frames may show a widget, as in
             the Content-Security-Policy's `frame-ancestors`; none by default.
@@ -72,6 +74,7 @@ class Settings:
     encryption_key_command: str | None = field(default=None, repr=False)
     pii: PiiPolicy = field(default_factory=lambda: PiiPolicy.parse(None))
     publish: frozenset[Publish] = frozenset(Publish)
+    lake: LakeSettings | None = None
     alert_url: Secret | None = None
     embed_ancestors: tuple[str, ...] = ()
 
@@ -103,8 +106,9 @@ class Settings:
         if len(named := [name for name in keys if text(name)]) > 1:
             raise SettingsError(f"{' and '.join(named)} are both set: keep only one of them.")
         key_file = text("DASHTRAY_ENCRYPTION_KEY_FILE")
+        home = usable_home(text("DASHTRAY_HOME") or DEFAULT_HOME)
         settings = cls(
-            home=usable_home(text("DASHTRAY_HOME") or DEFAULT_HOME),
+            home=home,
             database_url=_database_url(secret("DATABASE_URL")),
             stripe_api_base=checked_base(
                 "STRIPE_API_BASE", text("STRIPE_API_BASE") or STRIPE_API_BASE
@@ -125,6 +129,7 @@ class Settings:
             encryption_key_command=text("DASHTRAY_ENCRYPTION_KEY_COMMAND"),
             pii=PiiPolicy.parse(text("DASHTRAY_PII")),
             publish=parse_publish(text("DASHTRAY_PUBLISH")),
+            lake=parse_lake(env, home, checked_base),
             alert_url=secret("DASHTRAY_ALERT_URL"),
             embed_ancestors=_ancestors(text("DASHTRAY_EMBED_ANCESTORS")),
         )
@@ -152,7 +157,7 @@ class Settings:
 
     @property
     def warehouse_path(self) -> Path:
-        """The one DuckDB warehouse."""
+        """The one DuckDB warehouse, where there is no lake."""
         return self.home / "warehouse.duckdb"
 
     @property

@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 
 from connections.publishing import Publish
+from dlt_sources.stripe.warehouse import Warehouse
 from orchestration.account_files import Mart, Touched, write_accounts
 from orchestration.placing import KEPT, build_name, put_in_place, second_name
 from orchestration.publish import ABOUT, MARTS_FILE, publish_marts
@@ -51,7 +52,7 @@ class Copied:
 
 
 def publish_everything(
-    warehouse: Path,
+    warehouse: Warehouse,
     published: Path,
     run_id: str,
     what: Collection[Publish],
@@ -60,7 +61,7 @@ def publish_everything(
 ) -> None:
     """Publish the marts and all copies anew, also of accounts that have not changed.
 
-    The caller holds the warehouse lock. For what is not a sync: a purge, a restore.
+    The caller may build. For what is not a sync: a purge, a restore.
     """
     publish_marts(warehouse, published, run_id, kept=kept)
     publish_copies(published, what, whole=True, kept=kept)

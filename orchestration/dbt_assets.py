@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from dagster import (
     AssetCheckKey,
     AssetCheckResult,
@@ -22,6 +21,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from connections.syncs import record_built
+from dlt_sources.stripe.warehouse import count_rows, reading
 from orchestration.dbt_manifest import DBT_PROJECT_DIR, load_manifest_json, prepared_target
 from orchestration.dbt_runner import DbtBuildFailed
 from orchestration.resources import Accounts, Warehouse
@@ -78,11 +78,11 @@ def build_dbt_assets(home: Path, project_dir: Path = DBT_PROJECT_DIR) -> AssetsD
             accounts.engine() as engine,
             report.phase("dbt"),
             warehouse.scratch(context.run_id) as scratch,
-            warehouse.locked(context.log.info),
+            warehouse.building(context.log.info),
         ):
             began = datetime.now(UTC)
             try:
-                for event in warehouse.dbt_build().events(warehouse.file, scratch):
+                for event in warehouse.dbt_build().events(warehouse.location, scratch):
                     if event["info"]["level"] in {"warn", "error"}:
                         context.log.warning(event["info"]["msg"])
                     finished.append(event)
@@ -90,7 +90,8 @@ def build_dbt_assets(home: Path, project_dir: Path = DBT_PROJECT_DIR) -> AssetsD
                 failure = error
             else:
                 record_built(engine, loaded_before=began)
-            rows = count_rows(warehouse.file)
+            with reading(warehouse.location) as connection:
+                rows = count_rows(connection)
         for event in finished:
             message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
             for dagster_event in message.to_default_asset_events(
@@ -121,22 +122,6 @@ def _is_wanted(context: AssetExecutionContext, event: object) -> bool:
         key = AssetCheckKey(event.asset_key, event.check_name)
         return key in context.selected_asset_check_keys
     return True
-
-
-def count_rows(warehouse: Path) -> dict[tuple[str, str], int]:
-    """Return the number of rows of each table of the warehouse by (schema, name).
-
-    DuckDB answers `count(*)` from the tables' headers, so this reads no data.
-    """
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        tables = connection.execute(
-            "select schema_name, table_name from duckdb_tables()"
-        ).fetchall()
-        counts = {}
-        for schema, name in tables:
-            relation = connection.table(f'"{schema}"."{name}"')
-            counts[schema, name] = len(relation)
-        return counts
 
 
 def _table_metadata(

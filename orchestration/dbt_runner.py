@@ -12,9 +12,12 @@ import os
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from connections.settings import Settings
+from dlt_sources.stripe.warehouse import Warehouse
 from orchestration.dbt_manifest import DBT_PROJECT_DIR
 
 if TYPE_CHECKING:
@@ -47,14 +50,14 @@ class DbtBuild:
         self._project_dir = project_dir
         self._code_fingerprint = prepared_target.name
 
-    def events(self, warehouse: Path, work_dir: Path) -> Iterator[dict[str, Any]]:
+    def events(self, warehouse: Warehouse, work_dir: Path) -> Iterator[dict[str, Any]]:
         """Run `dbt build` and yield dbt's structured events while it runs.
 
-        The caller holds the warehouse lock. When the iterator ends, or is closed, dbt's
+        The caller may build. When the iterator ends, or is closed, dbt's
         connections to the warehouse are closed: DuckDB keeps the file locked otherwise.
 
         Args:
-            warehouse: The DuckDB file to build in.
+            warehouse: The DuckDB file or lake to build in.
             work_dir: Folder for compiled SQL and dbt's log; made if it is not there.
 
         Yields:
@@ -69,7 +72,10 @@ class DbtBuild:
         from google.protobuf.message import Message
 
         work_dir.mkdir(parents=True, exist_ok=True)
-        os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
+        lake = not isinstance(warehouse, Path)
+        # Beside it are the exchange rates and what DuckDB spills.
+        beside = Settings.from_environment().warehouse_path if lake else warehouse
+        os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(beside)
         # By it the models know that what they kept from the last build was made by this code.
         os.environ["DASHTRAY_CODE_FINGERPRINT"] = self._code_fingerprint
         events: queue.SimpleQueue[EventMsg | None] = queue.SimpleQueue()
@@ -78,6 +84,7 @@ class DbtBuild:
             "build",
             f"--project-dir={self._project_dir}",
             f"--profiles-dir={self._project_dir}",
+            f"--target={'lake' if lake else 'warehouse'}",
             f"--target-path={work_dir}",
             f"--log-path={work_dir}",
             "--log-level-file=none",
@@ -90,7 +97,8 @@ class DbtBuild:
         def build() -> None:
             try:
                 runner = dbtRunner(manifest=self._manifest, callbacks=[events.put])
-                outcome.append(runner.invoke(arguments))
+                with nullcontext() if isinstance(warehouse, Path) else warehouse.serving():
+                    outcome.append(runner.invoke(arguments))
             finally:
                 _close_connections()
                 events.put(None)

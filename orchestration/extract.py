@@ -211,8 +211,8 @@ def _tasks(
     if imported and config.kind is not RequestKind.FIRST_IMPORT:
         # The cursors lie beside the data that they describe, so the writer is waited for. A
         # first import has none and does not wait.
-        with warehouse.locked(context.log.info):
-            cursors = read_cursors(warehouse.file, imported)
+        with warehouse.loading(context.log.info):
+            cursors = read_cursors(warehouse.location, imported)
     sweeps = {}
     if config.kind is RequestKind.VERIFY:
         sweeps = sweeps_of(

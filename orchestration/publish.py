@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from dlt_sources.stripe.warehouse import Warehouse, reading
 from orchestration.placing import BUILDS, KEPT, build_name, put_in_place
 
 #: Readable by DuckDB 1.0 and every later version (https://duckdb.org/docs/internals/storage).
@@ -60,15 +61,15 @@ class PublishedTable:
 
 
 def publish_marts(
-    warehouse: Path, published: Path, run_id: str, *, kept: timedelta = KEPT
+    warehouse: Warehouse, published: Path, run_id: str, *, kept: timedelta = KEPT
 ) -> list[PublishedTable]:
     """Write `published/marts.duckdb` anew from the warehouse's marts.
 
-    The caller holds the warehouse lock. Killed at any instant it leaves the former file as
+    The caller may build. Killed at any instant it leaves the former file as
     it was, and at most one build aside that the next call removes.
 
     Args:
-        warehouse: The warehouse file.
+        warehouse: The warehouse.
         published: The folder of published files; made if it is not there.
         run_id: Recorded in the table `_published`.
         kept: How long former files stay for readers that opened them from another machine.
@@ -82,7 +83,7 @@ def publish_marts(
         shutil.rmtree(leftover)
     stage.mkdir(parents=True)
     aside = stage / MARTS_FILE
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with reading(warehouse) as connection:
         quoted = str(aside).replace("'", "''")
         connection.execute(
             f"attach '{quoted}' as published (read_write, storage_version '{STORAGE_VERSION}')"

@@ -56,8 +56,8 @@ def build_published(mart_keys: list[AssetKey]) -> AssetsDefinition:
         """Publish the marts, then mark the accounts as fresh."""
         report = warehouse.report(context.run_id)
         with accounts.engine() as engine:
-            with report.phase("publish"), warehouse.locked(context.log.info):
-                tables = publish_marts(warehouse.file, warehouse.published, context.run_id)
+            with report.phase("publish"), warehouse.building(context.log.info):
+                tables = publish_marts(warehouse.location, warehouse.published, context.run_id)
                 # Only now, and before anybody else may build: an account is fresh when its
                 # numbers can be seen.
                 fresh = record_published(engine)

@@ -72,8 +72,8 @@ def raw_stripe(
 
     report = warehouse.report(context.run_id)
     with accounts.engine() as engine:
-        with report.phase("load"), warehouse.locked(context.log.info):
-            loaded = load_extraction(warehouse.packages, warehouse=warehouse.file)
+        with report.phase("load"), warehouse.loading(context.log.info):
+            loaded = load_extraction(warehouse.packages, warehouse=warehouse.location)
             record_loaded(engine, {context.run_id, *loaded.runs})
         syncs = syncs_of_run(engine, context.run_id)
     if loaded.runs and set(loaded.runs) != {context.run_id}:

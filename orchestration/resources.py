@@ -17,11 +17,12 @@ from pydantic import PrivateAttr
 from connections.settings import Settings
 from orchestration.dbt_manifest import prepared_target
 from orchestration.run_report import RunReport
-from orchestration.warehouse_lock import warehouse_lock
+from orchestration.warehouse import building, loading, warehouse_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
+    from dlt_sources.stripe.warehouse import Warehouse as Location
     from orchestration.dbt_runner import DbtBuild
 
 
@@ -42,15 +43,15 @@ class Accounts(ConfigurableResource[None]):
 
 
 class Warehouse(ConfigurableResource[None]):
-    """The warehouse file, its lock, and the dbt build over it."""
+    """Where the warehouse is, who may work on it when, and the dbt build over it."""
 
     _dbt: "DbtBuild | None" = PrivateAttr(default=None)
     _preparing: threading.Thread | None = PrivateAttr(default=None)
 
     @property
-    def file(self) -> Path:
-        """The DuckDB file."""
-        return Settings.from_environment().warehouse_path
+    def location(self) -> "Location":
+        """The DuckDB file, or the lake."""
+        return warehouse_of(Settings.from_environment())
 
     @property
     def published(self) -> Path:
@@ -67,9 +68,15 @@ class Warehouse(ConfigurableResource[None]):
         return RunReport(Settings.from_environment().logs_dir / "runs", run_id)
 
     @contextmanager
-    def locked(self, on_wait: Callable[[str], None]) -> Iterator[None]:
-        """Hold the right to open the warehouse file."""
-        with warehouse_lock(Settings.from_environment().warehouse_lock_path, on_wait):
+    def loading(self, on_wait: Callable[[str], None]) -> Iterator[None]:
+        """Hold the right to load, and to read what is not being built."""
+        with loading(Settings.from_environment(), on_wait):
+            yield
+
+    @contextmanager
+    def building(self, on_wait: Callable[[str], None]) -> Iterator[None]:
+        """Hold the right to build and to publish."""
+        with building(Settings.from_environment(), on_wait):
             yield
 
     @contextmanager

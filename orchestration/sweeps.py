@@ -53,7 +53,7 @@ def sweeps_of(
     positions = sweep_positions(engine, ids)
     return {
         account_id: Sweep(
-            WarehouseState(warehouse.file, account_id, lambda: warehouse.locked(on_wait)),
+            WarehouseState(warehouse.location, account_id, lambda: warehouse.loading(on_wait)),
             repair=repair,
             most_requests=max(1, reads[account_id].left * reads_percent // 100),
             positions={

@@ -2,12 +2,27 @@
 Which landed rows a staging model reads. A load counts once `_dlt_loads` says that it is
 complete; each staging model remembers the loads that it has taken, so that a load that was
 begun early and completed late (a large first import beside short ticks) is not missed.
+
+Into a lake others load while the models are built: what counts is what was complete when the build
+began, so that all models tell of the same loads.
 -#}
 
 {% macro create_processed_loads() %}
     create schema if not exists staging;
     create table if not exists staging.processed_loads (model varchar, load_id varchar)
+    {%- if is_lake() %};
+    create or replace table staging.loads_of_build as
+    select load_id from {{ source('raw_stripe', '_dlt_loads') }} where status = 0
+    {%- endif %}
 {% endmacro %}
+
+{% macro complete_loads() -%}
+    {% if is_lake() -%}
+    select load_id from staging.loads_of_build where true
+    {%- else -%}
+    select load_id from {{ source('raw_stripe', '_dlt_loads') }} where status = 0
+    {%- endif %}
+{%- endmacro %}
 
 {% macro landed(stream) -%}
     select
@@ -15,9 +30,7 @@ begun early and completed late (a large first import beside short ticks) is not 
         rowid as landed_row
     from {{ source('raw_stripe', stream) }}
     where _dlt_load_id in (
-        select load_id
-        from {{ source('raw_stripe', '_dlt_loads') }}
-        where status = 0
+        {{ complete_loads() }}
         {% if is_incremental() -%}
         and load_id not in (
             select taken.load_id
@@ -38,14 +51,12 @@ begun early and completed late (a large first import beside short ticks) is not 
     select
         '{{ this.name }}' as model,
         load_id
-    from {{ source('raw_stripe', '_dlt_loads') }}
-    where
-        status = 0
-        and load_id not in (
-            select taken.load_id
-            from staging.processed_loads as taken
-            where taken.model = '{{ this.name }}'
-        )
+    from ({{ complete_loads() }})
+    where load_id not in (
+        select taken.load_id
+        from staging.processed_loads as taken
+        where taken.model = '{{ this.name }}'
+    )
 {% endmacro %}
 
 {#-

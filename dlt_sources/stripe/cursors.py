@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 
 from dlt_sources.stripe.events import OVERLAP, needs_recovery
 from dlt_sources.stripe.models import Cursor
 from dlt_sources.stripe.streams import DATASET, STREAMS, SYNCS_TABLE, Kind
+from dlt_sources.stripe.warehouse import Warehouse, exists, reading
 
 _LATEST = f"""
 select account_id, events_cursor, started_at, history_start
@@ -51,7 +51,7 @@ where not deleted and ({{condition}})
 
 
 def read_cursors(
-    warehouse: Path, account_ids: Iterable[str], *, now: datetime | None = None
+    warehouse: Warehouse, account_ids: Iterable[str], *, now: datetime | None = None
 ) -> dict[str, Cursor]:
     """Return the cursor of each account that has one.
 
@@ -59,7 +59,7 @@ def read_cursors(
     only and closes it again.
 
     Args:
-        warehouse: The DuckDB file; if it or its tables are missing nobody has a cursor.
+        warehouse: The warehouse; if it or its tables are missing nobody has a cursor.
         account_ids: Accounts to look for.
         now: The time against which a cursor's age is judged; this machine's if not given. A
             cursor found old carries `known`, which costs a look at every object.
@@ -68,9 +68,11 @@ def read_cursors(
         Account id to cursor; accounts without a completed sync are absent.
     """
     wanted = sorted(set(account_ids))
-    if not wanted or not warehouse.exists():
+    if not wanted or not exists(warehouse):
         return {}
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with reading(warehouse) as connection:
+        # All of it of one moment, whoever loads meanwhile.
+        connection.begin()
         try:
             latest = connection.execute(_LATEST, [wanted]).fetchall()
         except duckdb.CatalogException:

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_sources.stripe.errors import LoadFailed
@@ -21,20 +20,21 @@ from dlt_sources.stripe.models import Extraction, LoadReport
 from dlt_sources.stripe.pipeline import NAME, open_pipeline
 from dlt_sources.stripe.runs import RunBusy, RunDirectory
 from dlt_sources.stripe.streams import DATASET
-from dlt_sources.stripe.warehouse import attached, destination
+from dlt_sources.stripe.warehouse import Warehouse, destination, exists, writing
 
 LOAD_WORKERS = 1
 """Files loaded side by side: each holds row groups of its own in memory."""
 
 
-def load_extraction(source: Extraction | Path, *, warehouse: Path) -> LoadReport:
+def load_extraction(source: Extraction | Path, *, warehouse: Warehouse) -> LoadReport:
     """Load a finished extraction into `warehouse`, and whatever killed runs left beside it.
 
     Args:
         source: An extraction, or the work directory. Either way unfinished runs of the work
             directory are completed (packages that are whole) or discarded (the network phase was
             killed). Runs that another live process is working on are left alone.
-        warehouse: The DuckDB file; created if it is missing. The caller holds the writer lock.
+        warehouse: Created if it is missing. The caller holds the writer lock of a file; into a lake
+            any number of processes may load at once.
 
     Returns:
         What was loaded; empty if everything was in the warehouse already.
@@ -76,7 +76,7 @@ def load_extraction(source: Extraction | Path, *, warehouse: Path) -> LoadReport
     )
 
 
-def _load_run(run: RunDirectory, warehouse: Path) -> list[str]:
+def _load_run(run: RunDirectory, warehouse: Warehouse) -> list[str]:
     """Load the run's packages; returns the load ids that were not in the warehouse before."""
     packages = run.pipelines / NAME / "load" / "normalized"
     load_ids = sorted(path.name for path in packages.iterdir()) if packages.is_dir() else []
@@ -86,9 +86,8 @@ def _load_run(run: RunDirectory, warehouse: Path) -> list[str]:
     if not load_ids:
         return []
     copy_with_links(run.pipelines, run.attempt)
-    warehouse.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with attached(warehouse) as connection:
+        with writing(warehouse) as connection:
             open_pipeline(run.attempt, destination(connection)).load(workers=LOAD_WORKERS)
     except PipelineStepFailed as failure:
         raise LoadFailed(
@@ -97,21 +96,22 @@ def _load_run(run: RunDirectory, warehouse: Path) -> list[str]:
     return load_ids
 
 
-def forget_partial(warehouse: Path, load_ids: Sequence[str]) -> list[str]:
+def forget_partial(warehouse: Warehouse, load_ids: Sequence[str]) -> list[str]:
     """Delete rows that a killed load left, and return the loads that are to be done.
 
     dlt marks a file as loaded after DuckDB has committed it, so a load killed in between would
     write that file again; and a load counts only with its row in `_dlt_loads`, so what it wrote
     without one can go.
     """
-    if not warehouse.exists():
+    if not exists(warehouse):
         return list(load_ids)
-    with duckdb.connect(str(warehouse)) as connection:
+    with writing(warehouse) as connection:
         tables = {
             name
             for (name,) in connection.execute(
                 "select table_name from information_schema.columns"
-                " where table_schema = ? and column_name in ('_dlt_load_id', 'load_id')",
+                " where table_catalog = current_database() and table_schema = ?"
+                " and column_name in ('_dlt_load_id', 'load_id')",
                 [DATASET],
             ).fetchall()
         }

@@ -12,13 +12,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import duckdb
 import pyarrow as pa
 
 from dlt_sources.stripe.streams import DATASET, STREAMS, Kind
+from dlt_sources.stripe.warehouse import Warehouse, reading
 
 MEMORY = "512MB"
 """Memory that DuckDB may use for one question."""
@@ -126,15 +126,15 @@ class Stored(Protocol):
 
 @dataclass(frozen=True)
 class WarehouseState:
-    """One account in the warehouse file.
+    """One account in the warehouse.
 
     Attributes:
-        warehouse: The DuckDB file.
+        warehouse: The warehouse.
         account_id: The account.
-        locked: Gives the right to open the file while a block lasts.
+        locked: Gives the right to open it while a block lasts.
     """
 
-    warehouse: Path
+    warehouse: Warehouse
     account_id: str
     locked: Callable[[], AbstractContextManager[None]]
 
@@ -177,6 +177,5 @@ class WarehouseState:
 
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self.locked(), duckdb.connect(str(self.warehouse), read_only=True) as connection:
-            connection.execute(f"set memory_limit = '{MEMORY}'")
+        with self.locked(), reading(self.warehouse, memory=MEMORY) as connection:
             yield connection

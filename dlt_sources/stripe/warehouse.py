@@ -1,9 +1,10 @@
-"""DuckDB as this project's loads want it: small row groups of compressed JSON, little memory.
+"""The one place that opens the warehouse, for reading and for writing, whatever it is.
 
-How the warehouse file is opened for writing belongs here. dlt opens a DuckDB file by its path, and
-the two options that decide about size and memory exist only when a file is attached; so the file is
-attached to a connection of ours, and every name that dlt writes carries the catalogue's name.
-`docs/decisions/0014` has the measurements.
+It is a DuckDB file or a lake; nobody else asks which. Either is attached to a connection of ours
+under one name and made the current database. How loads want DuckDB is here too: small row groups of
+compressed JSON, little memory (`docs/decisions/0014` has the measurements). dlt opens a file by its
+path, and the options for that exist only when a file is attached, so every name that dlt writes
+carries the catalogue's name.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 from dlt.common.destination import Destination, DestinationCapabilitiesContext
@@ -24,7 +25,10 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.factory import duckdb as duckdb_destination
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
-CATALOG = "warehouse"
+from dlt_sources.stripe.lake import CATALOG, Lake
+
+Warehouse: TypeAlias = Path | Lake
+"""Where the data are: a DuckDB file, or a lake."""
 
 ROW_GROUP = 8192
 """Rows that DuckDB gathers before it compresses and writes them: 30 MB of whole Stripe objects,
@@ -43,17 +47,85 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+def exists(warehouse: Warehouse) -> bool:
+    """Whether anything was ever written into it.
+
+    Raises:
+        LakeUnusable: The lake's catalogue cannot be reached.
+    """
+    return warehouse.exists()
+
+
 @contextmanager
-def attached(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the file for a load; the caller holds the writer lock."""
-    path = str(warehouse).replace("'", "''")
-    with duckdb.connect(config=SETTINGS) as connection:
-        connection.execute(
-            f"attach '{path}' as {CATALOG}"
-            f" (row_group_size {ROW_GROUP}, storage_version '{STORAGE_VERSION}')"
-        )
+def reading(
+    warehouse: Warehouse, *, memory: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an existing warehouse to read it. Others may write to a lake between two statements.
+
+    Args:
+        warehouse: Which; the caller holds the lock of a file.
+        memory: What DuckDB may use, such as "512MB".
+
+    Raises:
+        LakeUnusable: The lake cannot be opened.
+    """
+    config: dict[str, Any] = {"memory_limit": memory} if memory else {}
+    if isinstance(warehouse, Path):
+        with duckdb.connect(config=config) as connection:
+            connection.execute(f"attach {_text(warehouse)} as {CATALOG} (read_only)")
+            connection.execute(f"use {CATALOG}")
+            yield connection
+        return
+    with warehouse.serving(), duckdb.connect(config=config) as connection:
+        warehouse.attach(connection, read_only=True)
         connection.execute(f"use {CATALOG}")
         yield connection
+
+
+@contextmanager
+def writing(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse to change it; made if it is not there. Statements commit by themselves.
+
+    Args:
+        warehouse: Which; the caller holds the lock of a file.
+
+    Raises:
+        LakeUnusable: The lake cannot be opened.
+    """
+    if isinstance(warehouse, Path):
+        warehouse.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(config=SETTINGS) as connection:
+            connection.execute(
+                f"attach {_text(warehouse)} as {CATALOG}"
+                f" (row_group_size {ROW_GROUP}, storage_version '{STORAGE_VERSION}')"
+            )
+            connection.execute(f"use {CATALOG}")
+            yield connection
+        return
+    with warehouse.serving(), duckdb.connect(config=SETTINGS) as connection:
+        warehouse.attach(connection)
+        connection.execute(f"use {CATALOG}")
+        yield connection
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Schema and name of each table of an opened warehouse, in alphabetical order."""
+    return connection.execute(
+        "select schema_name, table_name from duckdb_tables()"
+        " where database_name = current_database() order by all"
+    ).fetchall()
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Rows of each table by schema and name; DuckDB knows them without reading the data."""
+    return {
+        (schema, name): len(connection.table(f'{CATALOG}."{schema}"."{name}"'))
+        for schema, name in tables(connection)
+    }
+
+
+def _text(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 class WarehouseSqlClient(DuckDbSqlClient):

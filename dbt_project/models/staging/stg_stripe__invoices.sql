@@ -92,23 +92,23 @@ renamed as (
             'discount_ids': list_transform(
                 coalesce(l.discount_amounts, []), lambda a: {{ id_of('a.discount') }}
             ),
-            'discount_minor': coalesce(
+            'discount_minor': cast(coalesce(
                 list_sum(list_transform(coalesce(l.discount_amounts, []), lambda a: a.amount)), 0
-            ),
-            'inclusive_tax_minor': coalesce(
+            ) as bigint),
+            'inclusive_tax_minor': cast(coalesce(
                 list_sum(list_transform(
                     coalesce(l.taxes, []),
                     lambda t: case when t.tax_behavior = 'inclusive' then t.amount else 0 end
                 )),
                 0
-            ),
-            'exclusive_tax_minor': coalesce(
+            ) as bigint),
+            'exclusive_tax_minor': cast(coalesce(
                 list_sum(list_transform(
                     coalesce(l.taxes, []),
                     lambda t: case when t.tax_behavior = 'inclusive' then 0 else t.amount end
                 )),
                 0
-            )
+            ) as bigint)
         }) as lines
     from parsed
 ),
