@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
+from connections.lake_settings import LAKE_SCHEMA
 from connections.models import SCHEMA, Alert, Base
 
 _COLUMNS = ("account_id", "expected_account")
@@ -77,7 +78,7 @@ def erase_id(engine: Engine, account_id: str) -> int:
 
 
 def discard_dead_bytes(engine: Engine, *, embedded: bool) -> list[str]:
-    """Rewrite our and Dagster's tables, so that deleted rows leave their files.
+    """Rewrite our tables, Dagster's and a lake's catalogue, so that deleted rows leave their files.
 
     Each table is locked while it is rewritten. On the embedded server the statistics and the log
     of changes are emptied of them too.
@@ -94,9 +95,9 @@ def discard_dead_bytes(engine: Engine, *, embedded: bool) -> list[str]:
             connection.execute(
                 text(
                     "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
-                    " WHERE schemaname IN (:ours, 'public') ORDER BY 1"
+                    " WHERE schemaname IN (:ours, 'public', :lake) ORDER BY 1"
                 ),
-                {"ours": SCHEMA},
+                {"ours": SCHEMA, "lake": LAKE_SCHEMA},
             ).scalars()
         )
         for table in tables:

@@ -17,11 +17,14 @@ from connections.secret import Secret
 WAREHOUSE = "DASHTRAY_WAREHOUSE"
 LAKE_DATA = "DASHTRAY_LAKE_DATA"
 
+LAKE_SCHEMA = "lake"
+"""The schema of the catalogue's database that DuckLake's own tables lie in."""
+
 _FILE = "file"
 _OWN_POSTGRES = "ducklake:postgres"
 _HINT = (
-    f"Choose `{_FILE}`, `{_OWN_POSTGRES}` (catalogue in the Postgres that DATABASE_URL names, or in "
-    "the embedded one), `ducklake:postgres:host=… dbname=…` or `ducklake:postgresql://…`."
+    f"Choose `{_FILE}`, `{_OWN_POSTGRES}` (catalogue in the Postgres that DATABASE_URL names, or "
+    "in the embedded one), `ducklake:postgres:host=… dbname=…` or `ducklake:postgresql://…`."
 )
 
 

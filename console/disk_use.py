@@ -37,7 +37,7 @@ class Part:
 
 
 PARTS = (
-    Part("warehouse", ("warehouse.duckdb*", ".warehouse.duckdb*")),
+    Part("warehouse", ("warehouse.duckdb*", ".warehouse.duckdb*", "lake")),
     Part(
         "embedded Postgres",
         ("postgres",),

@@ -37,7 +37,8 @@ def build(output: Path) -> Path:
     project = PROJECT_DIR / "dbt_project"
     with tempfile.TemporaryDirectory() as scratch:
         # dbt's catalogue opens the warehouse; without one an empty file is enough.
-        has_warehouse = settings.warehouse_path.exists()
+        # Of a lake the columns are not asked: dbt alone does not know how it is opened.
+        has_warehouse = settings.lake is None and settings.warehouse_path.exists()
         warehouse = settings.warehouse_path if has_warehouse else Path(scratch) / "none.duckdb"
         os.environ["DASHTRAY_WAREHOUSE_PATH"] = str(warehouse)
         result = dbtRunner().invoke(

@@ -34,7 +34,13 @@ from connections.errors import DashtrayError
 from connections.postgres import open_database
 from connections.settings import Settings
 from orchestration.backup_file import OPERATORS_FILES, WAREHOUSE_MEMBER, BackupWriter
+from orchestration.warehouse import require_file
 from orchestration.warehouse_lock import warehouse_lock
+
+BACK_UP_A_LAKE = (
+    "Back up the catalogue's database with pg_dump, and then the data: turn on the bucket's "
+    "versioning, or copy the directory of DASHTRAY_LAKE_DATA (see docs/deploying.md)."
+)
 
 _PREFIX, _SUFFIX = "dashtray-", ".tar"
 _PARTIAL = ".partial"
@@ -81,8 +87,10 @@ def take_backup(
 
     Raises:
         BackupRefused: The file exists, or its directory does not or is full.
+        NotWithALake: There is a lake.
     """
     settings = Settings.from_environment()
+    require_file(settings, "A backup", BACK_UP_A_LAKE)
     directory = target if target.is_dir() else target.parent
     path = target / _name() if target.is_dir() else target
     if path.exists():

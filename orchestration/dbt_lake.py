@@ -15,7 +15,7 @@ from dlt_sources.stripe.lake import CATALOG, Lake
 from orchestration.warehouse import warehouse_of
 
 
-class Plugin(BasePlugin):  # type: ignore[misc]
+class Plugin(BasePlugin):
     """Attaches the lake that the environment names."""
 
     def configure_connection(self, conn: Any) -> None:

@@ -7,6 +7,7 @@ In which order and how it is asked for; what is removed is in `old_runs`, `old_f
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from dagster import (
@@ -25,6 +26,7 @@ from connections.forgetting import database_bytes, forget_history, forget_visits
 from connections.postgres import open_database
 from connections.retention import LEFTOVERS, MARKS, READINGS, REQUESTS, RUNS
 from connections.settings import Settings
+from orchestration.lake_upkeep import Tidied, tidy_lake
 from orchestration.old_files import (
     Freed,
     remove_leftovers,
@@ -34,7 +36,8 @@ from orchestration.old_files import (
 )
 from orchestration.old_runs import delete_old_check_results, delete_old_runs
 from orchestration.tidy_warehouse import forget_superseded, give_back_blocks
-from orchestration.warehouse_lock import WAREHOUSE_POOL, warehouse_lock
+from orchestration.warehouse import building, warehouse_of
+from orchestration.warehouse_lock import WAREHOUSE_POOL
 
 #: What was done: `part`, `removed` (how many) and `freed` (bytes).
 Done = dict[str, Any]
@@ -84,19 +87,25 @@ def tidy_history(settings: Settings, instance: DagsterInstance, now: datetime) -
 def tidy_warehouse(
     settings: Settings, now: datetime, on_wait: Callable[[str], None] | None = None
 ) -> list[Done]:
-    """Superseded readings, unused blocks, and what lies around the warehouse file."""
-    with warehouse_lock(settings.warehouse_lock_path, on_wait):
+    """Superseded readings, unused space, and what lies around the warehouse file."""
+    with building(settings, on_wait):
         spills = remove_spills(settings)
-        readings, freed = 0, 0
-        if settings.warehouse_path.exists():
-            deleted = forget_superseded(settings.warehouse_path, before=now - READINGS.kept())
+        warehouse = warehouse_of(settings)
+        readings = 0
+        if there := warehouse.exists():
+            deleted = forget_superseded(warehouse, before=now - READINGS.kept())
             readings = sum(deleted.values())
-            freed = give_back_blocks(settings.warehouse_path)
-    return [
-        _done("raw readings", readings),
-        _done("warehouse file", 1 if freed else 0, freed),
-        _done("spilled files", *_pair(spills)),
-    ]
+        if isinstance(warehouse, Path):
+            freed = give_back_blocks(warehouse) if there else 0
+            space = [_done("warehouse file", 1 if freed else 0, freed)]
+        else:
+            tidied = tidy_lake(warehouse, now) if there else Tidied(0, 0, 0)
+            space = [
+                _done("lake files merged", tidied.merged),
+                _done("lake snapshots", tidied.snapshots),
+                _done("lake files", tidied.removed),
+            ]
+    return [_done("raw readings", readings), *space, _done("spilled files", *_pair(spills))]
 
 
 @op(description="Delete old runs, requests, logs and leftovers; vacuum Postgres.", out=Out(bool))

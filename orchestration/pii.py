@@ -27,7 +27,7 @@ from connections.syncs import free_dead_syncs
 from connections.vault import Vault, open_vault
 from orchestration.copies import publish_everything
 from orchestration.rewriting import rewritten
-from orchestration.warehouse_lock import warehouse_lock
+from orchestration.warehouse import building, warehouse_of
 
 if TYPE_CHECKING:
     from dlt_sources.stripe import Treatment
@@ -87,12 +87,13 @@ def apply_policy(on_step: Callable[[str], None] | None = None) -> Applied:
             )
         treat = treatment(settings, engine, open_vault(settings, engine))
     say("Waiting for the warehouse ...")
-    with warehouse_lock(settings.warehouse_lock_path):
-        load_extraction(settings.runs_dir, warehouse=settings.warehouse_path)
-        if not settings.warehouse_path.exists():
+    with building(settings):
+        warehouse = warehouse_of(settings)
+        load_extraction(settings.runs_dir, warehouse=warehouse)
+        if not warehouse.exists():
             return Applied(0, ())
         say("Rewriting what Stripe sent ...")
-        with rewritten(settings.warehouse_path) as connection:
+        with rewritten(warehouse) as connection:
             gone = _lost(connection, settings.pii)
             rows = _treat_raw(connection, treat)
             _drop_built(connection)
@@ -100,7 +101,7 @@ def apply_policy(on_step: Callable[[str], None] | None = None) -> Applied:
         _build(settings)
         say("Publishing ...")
         publish_everything(
-            settings.warehouse_path,
+            warehouse,
             settings.published_dir,
             "pii",
             settings.publish,
@@ -198,7 +199,7 @@ def _build(settings: Settings) -> None:
 
     scratch = settings.home / "dbt" / "runs" / "pii"
     try:
-        for _ in DbtBuild(prepared_target(settings.home)).events(settings.warehouse_path, scratch):
+        for _ in DbtBuild(prepared_target(settings.home)).events(warehouse_of(settings), scratch):
             pass
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

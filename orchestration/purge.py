@@ -31,7 +31,7 @@ from connections.syncs import free_dead_syncs
 from dlt_sources.stripe import load_extraction
 from orchestration.copies import publish_everything
 from orchestration.rewriting import delete_account, rewritten
-from orchestration.warehouse_lock import warehouse_lock
+from orchestration.warehouse import building, warehouse_of
 
 _ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9_]+")
 
@@ -71,7 +71,7 @@ def purge_account(account_id: str, on_step: Callable[[str], None] | None = None)
     with open_database(settings) as engine:
         _require_idle(engine, account_id)
         say("Waiting for the warehouse ...")
-        with warehouse_lock(settings.warehouse_lock_path):
+        with building(settings):
             warehouse_rows = _purge_warehouse(settings, account_id, say)
         say("Removing its files ...")
         files = _purge_files(settings, account_id)
@@ -81,6 +81,11 @@ def purge_account(account_id: str, on_step: Callable[[str], None] | None = None)
         postgres_rows += delete_account_rows(engine, account_id)
         say("Rewriting the tables of Postgres ...")
         remarks = discard_dead_bytes(engine, embedded=settings.database_url is None)
+    if settings.lake is not None:
+        remarks.append(
+            "The lake's catalogue keeps the smallest and the largest value of each column, which "
+            "may be of this account until the tables are built anew."
+        )
     remarks.append("Backups that were made before still hold it, until you remove them.")
     return Purged(warehouse_rows, postgres_rows, files, tuple(remarks))
 
@@ -98,17 +103,18 @@ def _require_idle(engine: Engine, account_id: str) -> None:
 def _purge_warehouse(settings: Settings, account_id: str, say: Callable[[str], None]) -> int:
     """Delete the account's rows, write the file anew, publish what is left."""
     say("Loading what killed runs left ...")
-    load_extraction(settings.runs_dir, warehouse=settings.warehouse_path)
+    warehouse = warehouse_of(settings)
+    load_extraction(settings.runs_dir, warehouse=warehouse)
     rows = 0
-    if settings.warehouse_path.exists():
+    if warehouse.exists():
         say("Deleting its rows and rewriting the warehouse ...")
-        with rewritten(settings.warehouse_path) as connection:
+        with rewritten(warehouse) as connection:
             rows = delete_account(connection, account_id)
     if (settings.published_dir / "marts.duckdb").exists():
         say("Publishing without it ...")
         # Also what is kept for readers of former files.
         publish_everything(
-            settings.warehouse_path,
+            warehouse,
             settings.published_dir,
             "purge",
             settings.publish,
@@ -145,6 +151,7 @@ def _places(settings: Settings) -> Iterator[Path]:
         settings.published_dir / "marts.duckdb",
         settings.postgres_dir / "data",
         settings.keys_dir,
+        *([Path(settings.lake.data)] if settings.lake and not settings.lake.bucket else []),
     }
 
     def below(directory: Path) -> Iterator[Path]:

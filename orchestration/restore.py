@@ -35,6 +35,7 @@ from orchestration.backup import backups_in, warehouse_counts
 from orchestration.backup_file import OPERATORS_FILES, WAREHOUSE_MEMBER, Backup, BackupUnusable
 from orchestration.copies import publish_everything
 from orchestration.publish import MARTS_SCHEMA, sync_to_disk
+from orchestration.warehouse import require_file
 from orchestration.warehouse_lock import warehouse_lock
 
 
@@ -71,9 +72,17 @@ def restore_backup(
 
     Raises:
         RestoreRefused: There are data, or the service runs. Nothing was changed.
+        NotWithALake: There is a lake. Nothing was changed.
         BackupUnusable: The backup is damaged or a newer version's. Nothing was changed.
     """
     settings = Settings.from_environment(during_restore=True)
+    require_file(
+        settings,
+        "A restore",
+        "Restore the catalogue's database with pg_restore and put the data back where "
+        "DASHTRAY_LAKE_DATA says; or restore a backup of a file without DASHTRAY_WAREHOUSE, then "
+        "move it into the lake with: dashtray warehouse migrate",
+    )
     with ExitStack() as held:
         held.enter_context(hold_service_lock(settings))
         held.enter_context(warehouse_lock(settings.warehouse_lock_path, on_wait))

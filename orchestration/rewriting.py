@@ -1,7 +1,8 @@
-"""Rewriting the warehouse file, so that what was deleted is gone from the disk too.
+"""Rewriting the warehouse, so that what was deleted is gone from the disk too.
 
 DuckDB marks a deleted row's blocks as free and leaves their bytes where they are. So the file is
-copied into a fresh one, which holds only what is there, and put in its place by one rename.
+copied into a fresh one, which holds only what is there, and put in its place by one rename. A
+lake's files are written anew one by one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from dlt_sources.stripe.warehouse import ROW_GROUP, SETTINGS, STORAGE_VERSION
+from dlt_sources.stripe.lake import Lake
+from dlt_sources.stripe.warehouse import ROW_GROUP, SETTINGS, STORAGE_VERSION, Warehouse
+from orchestration.lake_upkeep import forgetting
 
 _COLUMN = "account_id"
 
@@ -46,18 +49,22 @@ def delete_account(connection: duckdb.DuckDBPyConnection, account_id: str) -> in
 
 
 @contextmanager
-def rewritten(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the warehouse for changes; when the block ends well, write the file anew.
+def rewritten(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse for changes; when the block ends well, write it anew.
 
-    The caller holds the warehouse lock. Killed at any instant it leaves a whole warehouse, with the
+    The caller may build. Killed at any instant it leaves a whole warehouse, with the
     changes or without them; doing it again ends it.
 
     Args:
-        warehouse: The warehouse file, which exists.
+        warehouse: The warehouse, which exists.
 
     Yields:
         A connection whose current database is the warehouse.
     """
+    if isinstance(warehouse, Lake):
+        with forgetting(warehouse) as connection:
+            yield connection
+        return
     aside = warehouse.with_name(f".{warehouse.name}.new")
     for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
         leftover.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""The warehouse file kept small: superseded readings go, unused blocks are given back.
+"""The warehouse kept small: superseded readings go, unused blocks are given back.
 
-The caller holds the warehouse lock. Why staging can be built anew from what stays is in
-docs/decisions/0024.
+The caller may build. Why staging can be built anew from what stays is in docs/decisions/0024; what
+a lake needs besides is in `lake_upkeep`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from dlt_sources.stripe.streams import DATASET
+from dlt_sources.stripe.warehouse import Warehouse, tables, writing
 from orchestration.rewriting import rewritten
 
 #: Streams of which the models read the newest reading of each object and nothing older. Not
@@ -61,7 +62,7 @@ class Blocks:
     free: int
 
 
-def forget_superseded(warehouse: Path, *, before: datetime) -> dict[str, int]:
+def forget_superseded(warehouse: Warehouse, *, before: datetime) -> dict[str, int]:
     """Delete readings from before an instant that a later complete reading superseded.
 
     Tombstones stay, and so does each object's newest reading, however old.
@@ -71,18 +72,12 @@ def forget_superseded(warehouse: Path, *, before: datetime) -> dict[str, int]:
     """
     instant = before.astimezone(UTC).replace(tzinfo=None)
     deleted = {}
-    with duckdb.connect(str(warehouse), config={"memory_limit": "1GB"}) as connection:
-        tables = {
-            name
-            for (name,) in connection.execute(
-                "select table_name from duckdb_tables() where schema_name = ?", [DATASET]
-            ).fetchall()
-        }
+    with writing(warehouse, memory="1GB") as connection:
+        found = {name for schema, name in tables(connection) if schema == DATASET}
         for table in NEWEST_ONLY:
-            if table in tables and "_dlt_loads" in tables:
+            if table in found and "_dlt_loads" in found:
                 row = connection.execute(_SUPERSEDED.format(table=table), [instant]).fetchone()
                 deleted[table] = int(row[0]) if row else 0
-        connection.execute("checkpoint")
     return deleted
 
 

@@ -6,22 +6,23 @@ The only module of this package that asks the settings for file or lake. How eit
 - to *build*: models, publishing, housekeeping. One at a time, in either mode.
 - to *load* and to read cursors: as building for a file, which has one writer and no reader beside
   it; anybody at any time for a lake.
-- to *rewrite*: what only a file can do, refused for a lake.
+- to do what only a file allows: refused for a lake.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
 import psycopg2
 
 from connections.errors import DashtrayError
-from connections.lake_settings import LakeSettings, split_password
+from connections.lake_settings import LAKE_SCHEMA, BucketSettings, LakeSettings, split_password
 from connections.postgres import database_url, open_postgres
+from connections.secret import Secret
 from connections.settings import Settings
 from dlt_sources.stripe.lake import Bucket, Lake
 from dlt_sources.stripe.warehouse import Warehouse
@@ -109,20 +110,28 @@ def _lake(settings: Settings, lake: LakeSettings) -> Lake:
     if lake.catalogue is None:
         url = database_url(settings).replace("postgresql+psycopg2://", "postgresql://", 1)
         catalogue, password = split_password(url)
-        serving = partial(open_postgres, settings)
+        serving: Callable[[], AbstractContextManager[object]] = partial(open_postgres, settings)
     else:
-        catalogue, password, serving = lake.catalogue, lake.password, None
-    bucket = lake.bucket and Bucket(
-        key_id=lake.bucket.key_id.reveal(),
-        secret=lake.bucket.secret.reveal(),
-        session_token=lake.bucket.session_token and lake.bucket.session_token.reveal(),
-        region=lake.bucket.region,
-        endpoint=lake.bucket.endpoint,
-    )
+        catalogue, password, serving = lake.catalogue, lake.password, nullcontext
     return Lake(
         catalogue=catalogue,
         data=lake.data,
-        password=password and password.reveal(),
-        bucket=bucket,
-        **({"serving": serving} if serving else {}),
+        schema=LAKE_SCHEMA,
+        password=_revealed(password),
+        bucket=None if lake.bucket is None else _bucket(lake.bucket),
+        serving=serving,
     )
+
+
+def _bucket(bucket: BucketSettings) -> Bucket:
+    return Bucket(
+        key_id=bucket.key_id.reveal(),
+        secret=bucket.secret.reveal(),
+        session_token=_revealed(bucket.session_token),
+        region=bucket.region,
+        endpoint=bucket.endpoint,
+    )
+
+
+def _revealed(secret: Secret | None) -> str | None:
+    return None if secret is None else secret.reveal()

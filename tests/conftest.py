@@ -1,7 +1,8 @@
 """Fixtures for every test: a Postgres server, a fresh migrated database, settings.
 
 The server is an embedded one of the session's own, or the one that `DASHTRAY_TEST_DATABASE_URL`
-names: its role may create databases and need not be a superuser.
+names: its role may create databases and need not be a superuser. With
+`DASHTRAY_TEST_WAREHOUSE=lake` the tests that go the whole way have a lake, not a warehouse file.
 """
 
 import itertools
@@ -12,19 +13,25 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import Engine, make_url
 
 from connections.embedded import EmbeddedPostgres
+from connections.lake_settings import split_password
 from connections.migrations import migrate
 from connections.postgres import database_url as database_url_of
 from connections.postgres import make_engine
 from connections.secret import Secret
 from connections.settings import Settings
+from dlt_sources.stripe.lake import Lake
 
 TEST_SERVER = "DASHTRAY_TEST_DATABASE_URL"
+
+LAKE_EVERYWHERE = os.environ.get("DASHTRAY_TEST_WAREHOUSE") == "lake"
+"""Whether the end-to-end and equality tests have a lake in the place of the warehouse file."""
 _PREFIX = f"dashtray_test_{secrets.token_hex(4)}"
 _TEMPLATE = f"{_PREFIX}_template"
 _numbers = itertools.count(1)
@@ -67,6 +74,16 @@ def database_url(postgres_url: str) -> Iterator[str]:
     """The URL of a database of the test's own, migrated and empty."""
     with new_database(postgres_url, f"TEMPLATE {_TEMPLATE}") as url:
         yield url
+
+
+@contextmanager
+def new_lake(server: str, data: Path | str, **options: Any) -> Iterator[Lake]:
+    """A lake with a catalogue of its own for the time of a block."""
+    with new_database(server) as url:
+        dsn, password = split_password(url.replace("postgresql+psycopg2://", "postgresql://"))
+        yield Lake(
+            dsn, str(data), "lake", password=(password and password.reveal()) or None, **options
+        )
 
 
 @contextmanager

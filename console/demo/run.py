@@ -209,7 +209,8 @@ def _print_phases(result: HereResult, seconds: float) -> None:
 def _print_places(settings: Settings, account_id: str) -> None:
     out.print(f"\nThe account      {account_id}, in dashtray accounts")
     out.print(f"For BI tools     {settings.published_dir / 'marts.duckdb'}")
-    out.print(f"The warehouse    {settings.warehouse_path}")
+    where = settings.warehouse_path if settings.lake is None else settings.lake.data
+    out.print(f"The warehouse    {where}")
     out.print(f"Everything else  {settings.home}")
     out.print("\nGo on: [bold]make up[/], then open http://127.0.0.1:8000 (the pages) and")
     out.print("       http://127.0.0.1:3000 (the Dagster UI); or, without them,")

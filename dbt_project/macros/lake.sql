@@ -92,3 +92,40 @@ HUGEINT again, with the same arithmetic. All of them are in the schema `intermed
         {% endif %}
     {% endif %}
 {% endmacro %}
+
+{#-
+A new table under an old name makes DuckLake read its whole catalogue again, in every transaction
+that follows; new rows in the old table do not. So a table is emptied and filled, in one
+transaction, as long as it is made by the same code.
+-#}
+{% materialization table, adapter='duckdb' %}
+    {% if not is_lake() %}
+        {% do return(dbt.materialization_table_duckdb()) %}
+    {% endif %}
+    {% set former = load_cached_relation(this) %}
+    {% set target = this.incorporate(type='table') %}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {% if former is not none and former.is_table and was_built_with(code_fingerprint()) %}
+        {% call statement('main') -%}
+            delete from {{ target }};
+            insert into {{ target }}
+            {{ as_kept_in_a_lake(compiled_code) }}
+        {%- endcall %}
+    {% else %}
+        {% if former is not none %}
+            {% do drop_relation(former) %}
+        {% endif %}
+        {% call statement('main') -%}
+            {{ create_table_as(False, target, compiled_code) }}
+        {%- endcall %}
+        {% call statement('remember') -%}
+            delete from intermediate.built_with where model = '{{ this.name }}';
+            insert into intermediate.built_with values ('{{ this.name }}', '{{ code_fingerprint() }}')
+        {%- endcall %}
+    {% endif %}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}

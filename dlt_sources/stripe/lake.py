@@ -1,4 +1,4 @@
-"""A lake in the place of the warehouse file: DuckLake, its catalogue in Postgres, its data in Parquet.
+"""A lake in the place of the warehouse file: a catalogue in Postgres, data in Parquet.
 
 How a lake is attached belongs here, and how its catalogue's password and its bucket's keys stay out
 of SQL and so out of every error and log. Who calls is in `warehouse`; what a lake cannot do that a
@@ -21,9 +21,6 @@ import psycopg2
 
 CATALOG = "warehouse"
 """The name under which a warehouse is attached, file or lake: dbt's manifest carries it."""
-
-METADATA_SCHEMA = "lake"
-"""The schema of the catalogue's database that DuckLake's own tables lie in."""
 
 RETRIES = 12
 """How often DuckLake tries a commit again that another was in the way of: 25 s in all."""
@@ -62,6 +59,7 @@ class Lake:
     Attributes:
         catalogue: Parameters of a Postgres connection as libpq writes them, without the password.
         data: A directory or `s3://bucket/prefix`, of the Parquet files.
+        schema: The schema of the catalogue's database that DuckLake's own tables lie in.
         password: The catalogue's password.
         bucket: How the data are reached; None for a directory.
         serving: Keeps the catalogue's server running while a block lasts.
@@ -69,6 +67,7 @@ class Lake:
 
     catalogue: str
     data: str
+    schema: str
     password: str | None = field(default=None, repr=False)
     bucket: Bucket | None = None
     serving: Callable[[], AbstractContextManager[object]] = field(
@@ -97,7 +96,7 @@ class Lake:
             LakeUnusable: The catalogue cannot be reached.
         """
         with self.serving(), self._catalogue() as connection, connection.cursor() as cursor:
-            cursor.execute("select to_regclass(%s)", [f"{METADATA_SCHEMA}.ducklake_metadata"])
+            cursor.execute("select to_regclass(%s)", [f"{self.schema}.ducklake_metadata"])
             row = cursor.fetchone()
         return bool(row and row[0])
 
@@ -114,7 +113,7 @@ class Lake:
             _open_bucket(connection, self.bucket)
         else:
             Path(self.data).mkdir(parents=True, exist_ok=True)
-        options = [f"metadata_schema '{METADATA_SCHEMA}'", f"data_path {_text(self._data_path())}"]
+        options = [f"metadata_schema {_text(self.schema)}", f"data_path {_text(self._data_path())}"]
         if read_only:
             options.append("read_only")
         try:

@@ -37,8 +37,11 @@ where its default of 122,880 is half a gigabyte."""
 STORAGE_VERSION = "v1.2.0"
 """The first that compresses text with zstd. An older file is lifted to it by the next load."""
 
+MEMORY = "384MB"
+"""What DuckDB may use of it while it loads."""
+
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "384MB",
+    "memory_limit": MEMORY,
     # One file is decoded at a time; more threads hold more row groups and are hardly faster.
     "threads": "1",
     # JSON of one kind of object repeats its keys: zstd makes it many times smaller, and writing
@@ -83,18 +86,20 @@ def reading(
 
 
 @contextmanager
-def writing(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(warehouse: Warehouse, *, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse to change it; made if it is not there. Statements commit by themselves.
 
     Args:
         warehouse: Which; the caller holds the lock of a file.
+        memory: What DuckDB may use.
 
     Raises:
         LakeUnusable: The lake cannot be opened.
     """
+    config = {**SETTINGS, "memory_limit": memory}
     if isinstance(warehouse, Path):
         warehouse.parent.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect(config=SETTINGS) as connection:
+        with duckdb.connect(config=config) as connection:
             connection.execute(
                 f"attach {_text(warehouse)} as {CATALOG}"
                 f" (row_group_size {ROW_GROUP}, storage_version '{STORAGE_VERSION}')"
@@ -102,10 +107,20 @@ def writing(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(f"use {CATALOG}")
             yield connection
         return
-    with warehouse.serving(), duckdb.connect(config=SETTINGS) as connection:
+    with warehouse.serving(), duckdb.connect(config=config) as connection:
         warehouse.attach(connection)
         connection.execute(f"use {CATALOG}")
         yield connection
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether a change of a lake failed because another's came between: again it may succeed."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if any(word in str(seen) for word in _CONFLICT_WORDS):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
@@ -126,6 +141,14 @@ def count_rows(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], i
 
 def _text(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
+
+
+_CONFLICT_WORDS = (
+    "Transaction conflict",
+    "Failed to commit DuckLake transaction",
+    "could not serialize access",
+    "deadlock detected",
+)
 
 
 class WarehouseSqlClient(DuckDbSqlClient):

@@ -12,8 +12,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from dlt_sources.stripe import (
     AccountTask,
     Cursor,
@@ -24,7 +22,9 @@ from dlt_sources.stripe import (
     read_cursors,
 )
 from dlt_sources.stripe.client import Retries
+from dlt_sources.stripe.lake import Lake
 from dlt_sources.stripe.streams import STREAMS, Kind
+from dlt_sources.stripe.warehouse import reading
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -112,10 +112,12 @@ class Rig:
     home: Path
     api_base: str | None = None
     runs: int = field(default=0)
+    lake: Lake | None = None
 
     @property
-    def warehouse(self) -> Path:
-        return self.home / "warehouse.duckdb"
+    def warehouse(self) -> Any:
+        """The lake, or a file; which one makes no difference to a test that may have either."""
+        return self.lake or self.home / "warehouse.duckdb"
 
     @property
     def work_dir(self) -> Path:
@@ -165,7 +167,7 @@ class Rig:
         return extraction, load_extraction(extraction, warehouse=self.warehouse)
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+        with reading(self.warehouse) as connection:
             return connection.execute(sql, list(parameters)).fetchall()
 
     def rows(self) -> dict[str, int]:

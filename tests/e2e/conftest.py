@@ -16,14 +16,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from connections.embedded import EmbeddedPostgres
 from connections.settings import Settings
 from console.demo import simulator
+from dlt_sources.stripe.warehouse import reading
 from orchestration.dbt_manifest import prepared_target
-from tests.conftest import TEST_SERVER, new_database
+from orchestration.warehouse import warehouse_of
+from tests.conftest import LAKE_EVERYWHERE, TEST_SERVER, new_database
 
 HISTORY = timedelta(days=548)
 KEY_VARIABLE = "TEST_RESTRICTED_KEY"
@@ -71,7 +72,7 @@ class Deployment:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Query the warehouse."""
-        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
+        with reading(warehouse_of(self.settings)) as connection:
             return connection.execute(sql).fetchall()
 
 
@@ -100,6 +101,8 @@ def new_deployment(prepared_dbt: Path, request: pytest.FixtureRequest) -> Iterat
         if TEST_SERVER in os.environ:
             database = stack.enter_context(new_database(request.getfixturevalue("postgres_url")))
             kept["DATABASE_URL"] = plain_url(database)
+        if LAKE_EVERYWHERE:
+            kept["DASHTRAY_WAREHOUSE"] = "ducklake:postgres"
         yield Deployment(home, {**kept, "DASHTRAY_HOME": str(home), "COLUMNS": "200"})
 
 

@@ -20,7 +20,8 @@ FEW_REQUESTS = 3
 def fingerprint_of_marts(deployment: Deployment) -> dict[str, Any]:
     """A hash of each mart's rows, whatever their order."""
     tables = deployment.rows(
-        "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
+        "select table_name from duckdb_tables()"
+        " where schema_name = 'marts' and database_name = current_database() order by 1"
     )
     return {
         table: deployment.rows(f"select count(*), bit_xor(hash(t)) from marts.{table} t")
