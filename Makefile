@@ -64,7 +64,7 @@ docs: $(INSTALLED) ## Build the dbt docs site as one static page
 	@$(BIN)/dashtray docs
 
 lock: ## Compile requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --group dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+	uv pip compile --universal --python-version 3.11 --extra lake --group dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 
 clean: ## Remove what was installed and built, not the data in .dashtray
 	rm -rf $(VENV) build *.egg-info dbt_project/target

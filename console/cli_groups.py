@@ -1,4 +1,4 @@
-"""The commands of two words: `dashtray keys …`, `alerts …`, `pii …`, `rates …`, `users …`.
+"""The commands of two words: `keys …`, `alerts …`, `pii …`, `rates …`, `users …`, `warehouse …`.
 
 As in `cli`: each parses its arguments, calls one function of another module, shows the result.
 """
@@ -18,8 +18,29 @@ keys = typer.Typer(help="The keys that encrypt stored credentials.")
 alerts = typer.Typer(help="What is wrong, and who is told.")
 pii = typer.Typer(help="What becomes of personal data (DASHTRAY_PII).")
 rates = typer.Typer(help="Exchange rates for a reporting currency.")
+warehouse = typer.Typer(help="Where the data are: a file, or a lake (DASHTRAY_WAREHOUSE).")
 
-GROUPS = {"keys": keys, "alerts": alerts, "pii": pii, "rates": rates, "users": user_cli.app}
+GROUPS = {
+    "keys": keys,
+    "alerts": alerts,
+    "pii": pii,
+    "rates": rates,
+    "users": user_cli.app,
+    "warehouse": warehouse,
+}
+
+
+@warehouse.callback()
+def _warehouse() -> None:
+    """A group also while it has one command."""
+
+
+@warehouse.command("migrate")
+def warehouse_migrate() -> None:
+    """Move the warehouse file of this home into the lake; may be killed and run again."""
+    from console import warehouse_commands
+
+    warehouse_commands.migrate()
 
 
 @keys.command("list")

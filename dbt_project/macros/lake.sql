@@ -109,7 +109,8 @@ transaction, as long as it is made by the same code.
     {% if former is not none and former.is_table and was_built_with(code_fingerprint()) %}
         {% call statement('main') -%}
             delete from {{ target }};
-            insert into {{ target }}
+            -- A contract may have another order of columns than the model.
+            insert into {{ target }} by name
             {{ as_kept_in_a_lake(compiled_code) }}
         {%- endcall %}
     {% else %}

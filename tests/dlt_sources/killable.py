@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ if __name__ == "__main__":
 
 from dlt_sources.stripe import AccountTask, extract_accounts, load_extraction, read_cursors
 from dlt_sources.stripe.client import Retries
+from dlt_sources.stripe.lake import Lake
+from dlt_sources.stripe.warehouse import Warehouse
+from orchestration.lake_upkeep import tidy_lake
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +49,7 @@ class KillServer:
         )
 
     def run(self, what: str, **options: Any) -> dict[str, Any]:
-        """Let a child do `what` (extract, load or sync).
+        """Let a child do `what` (extract, load, sync, or tidy a lake).
 
         Returns:
             `killed`, `seconds`, and `events` if they were counted.
@@ -66,7 +69,13 @@ class KillServer:
 
 def work(what: str, options: dict[str, Any]) -> None:
     """Do what a child is for."""
-    work_dir, warehouse = Path(options["work_dir"]), Path(options.get("warehouse", "unused"))
+    warehouse: Warehouse = Path(options.get("warehouse", "unused"))
+    if "lake" in options:
+        warehouse = Lake(**options["lake"])
+    if what == "tidy":
+        tidy_lake(Lake(**options["lake"]), datetime.now(UTC), kept=timedelta(minutes=1))
+        return
+    work_dir = Path(options["work_dir"])
     if what != "load":
         account, headers = options["account"], {"Authorization": f"Bearer {options['key']}"}
         cursors = {}
