@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from dlt_sources.stripe.lake import CATALOG, Lake
-from dlt_sources.stripe.warehouse import writing
+from dlt_sources.stripe.warehouse import tried_again, writing
 
 #: Nothing that is under way reads a snapshot older than this.
 SNAPSHOTS_KEPT = timedelta(days=1)
@@ -99,4 +99,4 @@ def _when(before: datetime) -> str:
 
 
 def _call(connection: duckdb.DuckDBPyConnection, function: str) -> list[tuple[Any, ...]]:
-    return connection.execute(f"call {function}").fetchall()
+    return tried_again(lambda: connection.execute(f"call {function}").fetchall())

@@ -10,12 +10,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from dlt_sources.stripe.lake import Lake
-from dlt_sources.stripe.warehouse import ROW_GROUP, SETTINGS, STORAGE_VERSION, Warehouse
+from dlt_sources.stripe.warehouse import (
+    ROW_GROUP,
+    SETTINGS,
+    STORAGE_VERSION,
+    Warehouse,
+    tried_again,
+)
 from orchestration.lake_upkeep import forgetting
 
 _COLUMN = "account_id"
@@ -40,10 +47,8 @@ def delete_account(connection: duckdb.DuckDBPyConnection, account_id: str) -> in
     """
     deleted = 0
     for table in tables_of_accounts(connection):
-        row = connection.execute(
-            f"delete from {table} where {_COLUMN} = ?",  # noqa: S608 - quoted names
-            [account_id],
-        ).fetchone()
+        sql = f"delete from {table} where {_COLUMN} = ?"  # noqa: S608 - quoted names
+        row = tried_again(partial(connection.execute, sql, [account_id])).fetchone()
         deleted += int(row[0]) if row else 0
     return deleted
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from dlt_sources.stripe.streams import DATASET
-from dlt_sources.stripe.warehouse import Warehouse, tables, writing
+from dlt_sources.stripe.warehouse import Warehouse, tables, tried_again, writing
 from orchestration.rewriting import rewritten
 
 #: Streams of which the models read the newest reading of each object and nothing older. Not
@@ -76,7 +77,8 @@ def forget_superseded(warehouse: Warehouse, *, before: datetime) -> dict[str, in
         found = {name for schema, name in tables(connection) if schema == DATASET}
         for table in NEWEST_ONLY:
             if table in found and "_dlt_loads" in found:
-                row = connection.execute(_SUPERSEDED.format(table=table), [instant]).fetchone()
+                delete = partial(connection.execute, _SUPERSEDED.format(table=table), [instant])
+                row = tried_again(delete).fetchone()
                 deleted[table] = int(row[0]) if row else 0
     return deleted
 

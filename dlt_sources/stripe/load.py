@@ -7,11 +7,11 @@ once.
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -22,14 +22,10 @@ from dlt_sources.stripe.models import Extraction, LoadReport
 from dlt_sources.stripe.pipeline import NAME, open_pipeline
 from dlt_sources.stripe.runs import RunBusy, RunDirectory
 from dlt_sources.stripe.streams import DATASET
-from dlt_sources.stripe.warehouse import Warehouse, destination, exists, is_conflict, writing
+from dlt_sources.stripe.warehouse import Warehouse, destination, exists, tried_again, writing
 
 LOAD_WORKERS = 1
 """Files loaded side by side: each holds row groups of its own in memory."""
-
-
-ATTEMPTS = 6
-"""How often a load is tried that others' changes of a lake are in the way of."""
 
 
 def load_extraction(source: Extraction | Path, *, warehouse: Warehouse) -> LoadReport:
@@ -86,26 +82,23 @@ def _load_run(run: RunDirectory, warehouse: Warehouse) -> list[str]:
     """Load the run's packages; returns the load ids that were not in the warehouse before."""
     packages = run.pipelines / NAME / "load" / "normalized"
     load_ids = sorted(path.name for path in packages.iterdir()) if packages.is_dir() else []
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            if run.attempt.exists():
-                load_ids = forget_partial(warehouse, load_ids)
-                shutil.rmtree(run.attempt)
-            if not load_ids:
-                break
-            copy_with_links(run.pipelines, run.attempt)
-            with writing(warehouse) as connection:
-                open_pipeline(run.attempt, destination(connection)).load(workers=LOAD_WORKERS)
-            break
-        except (PipelineStepFailed, duckdb.Error) as failure:
-            if attempt < ATTEMPTS and is_conflict(failure):
-                # Out of step with whom it met.
-                time.sleep(random.uniform(0, attempt))  # noqa: S311 - no secret
-                continue
-            raise LoadFailed(
-                f"run {run.path.name} could not be loaded into {warehouse.name}: "
-                f"{getattr(failure, 'exception', failure)}"
-            ) from failure
+    try:
+        return tried_again(partial(_try_to_load, run, warehouse, load_ids), Exception)
+    except (PipelineStepFailed, duckdb.Error) as failure:
+        raise LoadFailed(
+            f"run {run.path.name} could not be loaded into {warehouse.name}: "
+            f"{getattr(failure, 'exception', failure)}"
+        ) from failure
+
+
+def _try_to_load(run: RunDirectory, warehouse: Warehouse, load_ids: list[str]) -> list[str]:
+    if run.attempt.exists():
+        load_ids = forget_partial(warehouse, load_ids)
+        shutil.rmtree(run.attempt)
+    if load_ids:
+        copy_with_links(run.pipelines, run.attempt)
+        with writing(warehouse) as connection:
+            open_pipeline(run.attempt, destination(connection)).load(workers=LOAD_WORKERS)
     return load_ids
 
 

@@ -9,10 +9,12 @@ carries the catalogue's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import duckdb
 from dlt.common.destination import Destination, DestinationCapabilitiesContext
@@ -39,6 +41,11 @@ STORAGE_VERSION = "v1.2.0"
 
 MEMORY = "384MB"
 """What DuckDB may use of it while it loads."""
+
+ATTEMPTS = 6
+"""How often a change is tried that others' changes of a lake are in the way of."""
+
+T = TypeVar("T")
 
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": MEMORY,
@@ -111,6 +118,24 @@ def writing(warehouse: Warehouse, *, memory: str = MEMORY) -> Iterator[duckdb.Du
         warehouse.attach(connection)
         connection.execute(f"use {CATALOG}")
         yield connection
+
+
+def tried_again(change: Callable[[], T], on_conflict: type[Exception] = duckdb.Error) -> T:
+    """Make a change; while another's change of a lake is in its way, some times again.
+
+    Args:
+        change: What is whole or not at all, and may be done again.
+        on_conflict: What it raises then; anything else, and the last conflict, is passed on.
+    """
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return change()
+        except on_conflict as error:
+            if not is_conflict(error):
+                raise
+        # Out of step with whom it met.
+        time.sleep(random.uniform(0, attempt))  # noqa: S311 - no secret
+    return change()
 
 
 def is_conflict(error: BaseException) -> bool:
