@@ -23,24 +23,26 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import orjson
 import psutil
 from sqlalchemy import text
 
 from benchmarks.running_service import fresh_environment, temporary_home, wait_until
+from connections.disk import size_of
 from connections.models import Account, AccountStatus, AuthKind, RequestKind
 from connections.postgres import open_database, open_postgres
 from connections.rows import transaction
 from connections.settings import Settings
 from console import dagster_home
 from dlt_sources.stripe.streams import DATASET
+from dlt_sources.stripe.warehouse import count_rows, reading
+from orchestration.warehouse import warehouse_of
 
 AIM_SECONDS = 120
 AIM_ACCOUNTS = 1000
@@ -114,15 +116,15 @@ class Deployment:
 
     def stored(self) -> int:
         """Raw rows in the warehouse, our own tables and dlt's left out."""
-        if not self.settings.warehouse_path.exists():
+        warehouse = warehouse_of(self.settings)
+        if not warehouse.exists():
             return 0
-        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
-            row = connection.execute(
-                "select sum(estimated_size) from duckdb_tables() where schema_name = ?"
-                " and not starts_with(table_name, '_')",
-                [DATASET],
-            ).fetchone()
-        return int(row[0] or 0) if row else 0
+        with reading(warehouse) as connection:
+            return sum(
+                rows
+                for (schema, table), rows in count_rows(connection).items()
+                if schema == DATASET and not table.startswith("_")
+            )
 
     def control(self, path: str, body: Any = None) -> Any:
         """Ask the simulator's control API."""
@@ -133,8 +135,10 @@ class Deployment:
             return json.load(answer)
 
 
-def measure(accounts: int, copies: int, hours: float, ticks: int) -> dict[str, Any]:
-    """Import so many accounts and tick; the last tick's row."""
+def measure(
+    accounts: int, copies: int, hours: float, ticks: int, **variables: str
+) -> dict[str, Any]:
+    """Import so many accounts and tick, with further settings; the last tick's row."""
     with temporary_home() as home:
         ready_file = home / "ready.json"
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -145,17 +149,24 @@ def measure(accounts: int, copies: int, hours: float, ticks: int) -> dict[str, A
             try:
                 wait_until("the simulator", ready_file.exists, 1800)
                 ready = json.loads(ready_file.read_text())
-                return _measure(home, ready, psutil.Process(process.pid), hours, ticks)
+                simulator = psutil.Process(process.pid)
+                return _measure(home, ready, simulator, hours, ticks, variables)
             finally:
                 process.terminate()
 
 
 def _measure(
-    home: Path, ready: dict[str, Any], simulator: psutil.Process, hours: float, ticks: int
+    home: Path,
+    ready: dict[str, Any],
+    simulator: psutil.Process,
+    hours: float,
+    ticks: int,
+    variables: Mapping[str, str],
 ) -> dict[str, Any]:
     url = str(ready["url"]).rstrip("/")
     keys = {f"KEY_OF_{each['account']}": str(each["api_key"]) for each in ready["accounts"]}
-    environment = fresh_environment(home, STRIPE_API_BASE=url, STRIPE_CONNECT_BASE=url, **keys)
+    base = {"STRIPE_API_BASE": url, "STRIPE_CONNECT_BASE": url}
+    environment = fresh_environment(home, **base, **keys, **variables)
     settings = Settings.from_environment(environment)
     ids = [each["account"] for each in ready["accounts"]]
     with open_postgres(settings) as database_url, open_database(settings) as engine:
@@ -184,7 +195,8 @@ def _measure(
             deployment.control("advance", {"seconds": int(hours * 3600)})
             row = deployment.run(RequestKind.TICK)
             _print(row)
-        size = settings.warehouse_path.stat().st_size / 1e6
+        files = settings.warehouse_path if settings.lake is None else Path(settings.lake.data)
+        size = size_of(files) / 1e6
         print(f"  warehouse {size:.0f} MB; load average {os.getloadavg()[0]:.1f}", flush=True)
     return row
 
