@@ -21,7 +21,7 @@ from dlt_sources.stripe.models import Extraction, LoadReport
 from dlt_sources.stripe.pipeline import NAME, open_pipeline
 from dlt_sources.stripe.runs import RunBusy, RunDirectory
 from dlt_sources.stripe.streams import DATASET
-from dlt_sources.stripe.warehouse import attached, destination
+from dlt_sources.stripe.warehouse import attached, destination, memory_for
 
 LOAD_WORKERS = 1
 """Files loaded side by side: each holds row groups of its own in memory."""
@@ -88,7 +88,8 @@ def _load_run(run: RunDirectory, warehouse: Path) -> list[str]:
     copy_with_links(run.pipelines, run.attempt)
     warehouse.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with attached(warehouse) as connection:
+        memory = memory_for(run.pipelines.rglob("*.parquet"))
+        with attached(warehouse, memory) as connection:
             open_pipeline(run.attempt, destination(connection)).load(workers=LOAD_WORKERS)
     except PipelineStepFailed as failure:
         raise LoadFailed(
