@@ -48,7 +48,8 @@ AIM_SECONDS = 120
 AIM_ACCOUNTS = 1000
 CHILD = "--child"
 COLUMNS = ("accounts", "run", "seconds", "cpu s", "peak MB", "requests", "rows", "changed %",
-           "events", "pg", "extract", "load", "dbt", "publish", "rest", "sim cpu")  # fmt: skip
+           "events", "pg", "extract", "load", "dbt", "publish", "copies", "rest",
+           "sim cpu")  # fmt: skip
 
 
 @dataclass

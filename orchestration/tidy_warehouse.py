@@ -73,7 +73,7 @@ def forget_superseded(warehouse: Warehouse, *, before: datetime) -> dict[str, in
     """
     instant = before.astimezone(UTC).replace(tzinfo=None)
     deleted = {}
-    with writing(warehouse, memory="1GB") as connection:
+    with writing(warehouse, memory=2**30) as connection:
         found = {name for schema, name in tables(connection) if schema == DATASET}
         for table in NEWEST_ONLY:
             if table in found and "_dlt_loads" in found:

@@ -28,7 +28,7 @@ from dlt_sources.stripe.errors import (
 )
 from dlt_sources.stripe.events import LAG, OVERLAP, is_deletion, needs_recovery, touched_by
 from dlt_sources.stripe.first_import import DAY, history_start, import_lists, import_parts
-from dlt_sources.stripe.journal import Checkpoint, Journal, Part
+from dlt_sources.stripe.journal import FORMAT, Checkpoint, Journal, Part
 from dlt_sources.stripe.landing import AccountLanding, MemoryBudget
 from dlt_sources.stripe.models import (
     AccountOutcome,
@@ -104,6 +104,7 @@ def identity_of(task: AccountTask) -> dict[str, Any]:
         "authorisation": task.authorisation,
         "pii": task.pii.policy if task.pii else None,
         "API version": STRIPE_VERSION,
+        "format of files": FORMAT,
         "table of streams": hashlib.sha256(repr(STREAMS).encode()).hexdigest(),
         "mode": mode_of(task),
         "history": task.history_days,

@@ -1,7 +1,8 @@
 """The rows of one unfinished account on disk, and how far its reading has come.
 
     <directory>/<account_id>/lock              held (flock) while a process works on the account
-                            /000001/*.arrow    rows by stream, and the ids that they name
+                            /000001/*.arrow    rows by stream
+                                   /*.named    ids that they name, by stream of the named
                                    /checkpoint what was left to read when they were written
 
 A segment is written aside and gets its name by one rename, so rows and checkpoint become durable
@@ -31,10 +32,12 @@ RESUME_WITHIN = 3 * 86_400
 """Seconds after which unfinished work is too old to go on with. Changes since its T0 are read from
 the events feed afterwards, which reaches back much further; rows must not lie about for ever."""
 
+FORMAT = 2
+"""Part of what is asked, so that files of another make are not gone on from."""
+
 _CHECKPOINT = "checkpoint"
 _ASIDE = "new"
-_REFERENCES = "references"
-_REFERENCES_SCHEMA = pa.schema([("stream", pa.string()), ("id", pa.string())])
+_NAMED_SCHEMA = pa.schema([("id", pa.string())])
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -146,7 +149,7 @@ class Journal:
     def write(
         self,
         tables: Mapping[str, pa.Table],
-        references: Mapping[str, set[str]],
+        named: Mapping[str, set[str]],
         checkpoint: Checkpoint | None,
     ) -> None:
         """Write one segment; without a checkpoint it only makes room in memory."""
@@ -155,11 +158,10 @@ class Journal:
         aside.mkdir()
         for stream, table in tables.items():
             _write_table(aside / f"{stream}.arrow", table)
-        named = [(stream, found) for stream, ids in references.items() for found in ids]
-        if named:
-            columns = [pa.array(column, pa.string()) for column in zip(*named, strict=True)]
-            table = pa.Table.from_arrays(columns, schema=_REFERENCES_SCHEMA)
-            _write_table(aside / f"{_REFERENCES}.arrow", table)
+        for stream, ids in named.items():
+            if ids:
+                table = pa.Table.from_arrays([pa.array(ids, pa.string())], schema=_NAMED_SCHEMA)
+                _write_table(aside / f"{stream}.named", table)
         if checkpoint is not None:
             (aside / _CHECKPOINT).write_bytes(checkpoint.to_json())
             for path in aside.iterdir():
@@ -176,10 +178,10 @@ class Journal:
         for segment in list(self._segments):
             yield from _read_table(segment / f"{stream}.arrow", fields)
 
-    def references(self) -> Iterator[pa.Table]:
-        """Yield what written rows name: `stream`, `id`."""
+    def named(self, stream: str) -> Iterator[pa.Table]:
+        """Yield the ids of `stream` that written rows name, those of each segment once."""
         for segment in list(self._segments):
-            yield from _read_table(segment / f"{_REFERENCES}.arrow", None)
+            yield from _read_table(segment / f"{stream}.named", None)
 
     def discard(self) -> None:
         """Remove everything of this account; a directory that another process holds stays."""

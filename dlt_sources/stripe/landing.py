@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dlt_sources.stripe.journal import Checkpoint, Journal, Left
 from dlt_sources.stripe.references import References, absent
@@ -240,10 +240,10 @@ class AccountLanding:
         """
         with self._changed:
             missing: dict[str, list[str]] = {}
-            for stream, named in self._named().items():
+            for stream in sorted(BY_NAME):
                 ids = [
                     each
-                    for each in absent(named, self._read(stream))
+                    for each in absent(self._named(stream), partial(self._read, stream))
                     if (stream, each) not in self._asked
                 ]
                 if ids:
@@ -251,15 +251,10 @@ class AccountLanding:
                     self._asked.update((stream, each) for each in ids)
             return missing
 
-    def _named(self) -> dict[str, list[pa.Array]]:
-        named = {
-            stream: [pa.array(ids, pa.string())] for stream, ids in self._references.wanted.items()
-        }
-        for table in self._journal.references():
-            for stream in pc.unique(table["stream"]).to_pylist():
-                chosen = table.filter(pc.equal(table["stream"], stream))
-                named.setdefault(stream, []).extend(chosen["id"].chunks)
-        return named
+    def _named(self, stream: str) -> Iterator[pa.Array]:
+        yield pa.array(self._references.wanted.get(stream, ()), pa.string())
+        for table in self._journal.named(stream):
+            yield from table["id"].chunks
 
     def _read(self, stream: str) -> Iterator[pa.Array]:
         waiting = self._rows.get(stream)

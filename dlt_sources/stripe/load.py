@@ -22,7 +22,14 @@ from dlt_sources.stripe.models import Extraction, LoadReport
 from dlt_sources.stripe.pipeline import NAME, open_pipeline
 from dlt_sources.stripe.runs import RunBusy, RunDirectory
 from dlt_sources.stripe.streams import DATASET
-from dlt_sources.stripe.warehouse import Warehouse, destination, exists, tried_again, writing
+from dlt_sources.stripe.warehouse import (
+    Warehouse,
+    destination,
+    exists,
+    memory_for,
+    tried_again,
+    writing,
+)
 
 LOAD_WORKERS = 1
 """Files loaded side by side: each holds row groups of its own in memory."""
@@ -97,7 +104,8 @@ def _try_to_load(run: RunDirectory, warehouse: Warehouse, load_ids: list[str]) -
         shutil.rmtree(run.attempt)
     if load_ids:
         copy_with_links(run.pipelines, run.attempt)
-        with writing(warehouse) as connection:
+        memory = memory_for(run.pipelines.rglob("*.parquet"))
+        with writing(warehouse, memory=memory) as connection:
             open_pipeline(run.attempt, destination(connection)).load(workers=LOAD_WORKERS)
     return load_ids
 

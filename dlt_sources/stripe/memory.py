@@ -7,6 +7,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow as pa
+
 _M_MMAP_THRESHOLD = -3
 """`mallopt`'s name for it in glibc."""
 
@@ -23,8 +25,10 @@ def return_large_blocks() -> None:
 
     glibc raises this threshold by itself when a large block is freed, and from then on keeps such
     blocks in one heap per thread: forty threads that read pages kept 120 MB that nobody used. Where
-    there is no `mallopt` nothing happens.
+    there is no `mallopt` nothing happens. Arrow's own allocator keeps a heap per thread too: 300 MB
+    after 300,000 charges, of which nothing was in use; the system's serves it as well.
     """
+    pa.set_memory_pool(pa.system_memory_pool())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, LARGE)

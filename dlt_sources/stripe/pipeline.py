@@ -29,7 +29,8 @@ SETTINGS: dict[str, object] = {
     "runtime.intercept_signals": False,
     "restore_from_destination": False,
     "normalize.parquet_normalizer.add_dlt_load_id": True,
-    "data_writer.buffer_max_items": 4000,
+    # Tables come in the size in which they are to be written.
+    "data_writer.buffer_max_items": 1,
     # One statement inserts one file. Whole row groups go straight to their place; what is left
     # over passes through the log and is written twice, so files are large and a multiple of one.
     "data_writer.file_max_items": 16 * ROW_GROUP,

@@ -1,7 +1,7 @@
 """Which objects others name, and which of them have been read: foreign keys without holes.
 
 Only ids are remembered, never objects; and those of rows that have been written to files are looked
-up there (`AccountLanding.ids`), so nothing here grows with the account.
+up there, so many at a time, so nothing here grows with the account.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlt_sources.stripe.streams import Stream
+
+AT_ONCE = 200_000
+"""Ids that are looked up together: 6 MB of text and as much again several times to find them by."""
 
 
 def follow(value: Any, path: Sequence[str]) -> Iterator[Any]:
@@ -93,11 +96,39 @@ class References:
         return taken
 
 
-def absent(wanted: Iterable[pa.Array], read: Iterable[pa.Array]) -> list[str]:
-    """Return the ids that are in `wanted` and not in `read`, sorted, each once."""
-    named = pc.unique(pa.chunked_array(wanted, pa.string()))
-    if not len(named):
-        return []
-    known = pa.chunked_array(read, pa.string())
-    missing: list[str] = named.filter(pc.invert(pc.is_in(named, value_set=known))).to_pylist()
+def absent(
+    named: Iterable[pa.Array], read: Callable[[], Iterable[pa.Array]], at_once: int = AT_ONCE
+) -> list[str]:
+    """Return the ids that are in `named` and not in `read`, sorted, each once.
+
+    Args:
+        named: Ids, any of them several times.
+        read: Yields the ids that are there; called once for every `at_once` different ids of
+            `named`, so that never more than these and as many of the others are in memory.
+        at_once: How many.
+    """
+    missing: set[str] = set()
+    for wanted in _gathered(named, at_once):
+        for known in _gathered(read(), at_once):
+            wanted = wanted.filter(pc.invert(pc.is_in(wanted, value_set=known)))
+            if not len(wanted):
+                break
+        missing.update(wanted.to_pylist())
     return sorted(missing)
+
+
+def _gathered(arrays: Iterable[pa.Array], at_once: int) -> Iterator[pa.Array]:
+    """Yield what `arrays` hold, each value once in about `at_once` of them."""
+    waiting: list[pa.Array] = []
+    held = 0
+    for array in arrays:
+        waiting.append(array)
+        held += len(array)
+        if held >= at_once:
+            waiting = [pc.unique(pa.chunked_array(waiting, pa.string()))]
+            held = len(waiting[0])
+            if held > at_once // 2:
+                yield waiting[0]
+                waiting, held = [], 0
+    if held:
+        yield pc.unique(pa.chunked_array(waiting, pa.string()))

@@ -36,6 +36,9 @@ ACCOUNTS_AT_ONCE = 64
 MEMORY = 128 * 1024 * 1024
 """Bytes of rows that wait in memory, over all accounts of a run."""
 
+BYTES_PER_TABLE = 16 * 1024 * 1024
+"""Bytes of one Arrow table that is joined from others, about: an invoice can have 200 kB."""
+
 OBJECT_COLUMNS: TTableSchemaColumns = {
     "created": {"data_type": "timestamp", "timezone": False},
     "read_at": {"data_type": "timestamp", "timezone": False},
@@ -148,19 +151,21 @@ def one_at_a_time(report: Callable[[Progress], None] | None) -> Callable[[Progre
 
 
 def join_small(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the same rows in tables of about `ROWS_PER_TABLE`: each costs dlt a schema check.
+    """Yield the same rows in larger tables: each costs dlt a schema check.
 
+    They have about `ROWS_PER_TABLE` rows, or `BYTES_PER_TABLE` where that is reached before.
     An empty stream yields one empty table, so that its table exists in the warehouse.
     """
     waiting: list[pa.Table] = []
-    rows = 0
+    rows = size = 0
     nothing = True
     for table in tables:
         waiting.append(table)
         rows += table.num_rows
-        if rows >= ROWS_PER_TABLE:
+        size += table.nbytes
+        if rows >= ROWS_PER_TABLE or size >= BYTES_PER_TABLE:
             yield pa.concat_tables(waiting)
-            waiting, rows, nothing = [], 0, False
+            waiting, rows, size, nothing = [], 0, 0, False
     if rows or nothing:
         yield pa.concat_tables(waiting) if rows else schema.empty_table()
 

@@ -20,8 +20,8 @@ import pyarrow as pa
 from dlt_sources.stripe.streams import DATASET, STREAMS, Kind
 from dlt_sources.stripe.warehouse import Warehouse, reading
 
-MEMORY = "512MB"
-"""Memory that DuckDB may use for one question."""
+MEMORY = 512 * 1024 * 1024
+"""Bytes of memory that DuckDB may use for one question."""
 
 ASKED_AT_ONCE = 2000
 """Objects whose texts are held at once."""

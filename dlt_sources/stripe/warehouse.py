@@ -10,13 +10,15 @@ carries the catalogue's name.
 from __future__ import annotations
 
 import random
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import duckdb
+import pyarrow.parquet as pq
 from dlt.common.destination import Destination, DestinationCapabilitiesContext
 from dlt.common.schema import Schema
 from dlt.destinations.impl.duckdb.configuration import (
@@ -39,8 +41,11 @@ where its default of 122,880 is half a gigabyte."""
 STORAGE_VERSION = "v1.2.0"
 """The first that compresses text with zstd. An older file is lifted to it by the next load."""
 
-MEMORY = "384MB"
-"""What DuckDB may use of it while it loads."""
+MEMORY = 256 * 1024 * 1024
+"""Bytes of DuckDB's memory for a load of objects of usual size."""
+
+HELD_SHARE = 0.7
+"""Of a row group's bytes, how much DuckDB holds when it commits; measured, 0.3 to 0.6."""
 
 ATTEMPTS = 6
 """How often a change is tried that others' changes of a lake are in the way of."""
@@ -48,13 +53,27 @@ ATTEMPTS = 6
 T = TypeVar("T")
 
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": MEMORY,
     # One file is decoded at a time; more threads hold more row groups and are hardly faster.
     "threads": "1",
     # JSON of one kind of object repeats its keys: zstd makes it many times smaller, and writing
     # less costs less than compressing. Left alone, DuckDB would store it as it is.
     "force_compression": "zstd",
 }
+
+
+def memory_for(files: Iterable[Path]) -> int:
+    """Return the bytes of memory that a load of these Parquet files needs.
+
+    A row group is in memory as a whole, so invoices of 150 kB (with hundreds of lines) need more
+    than others do.
+    """
+    largest = 0.0
+    for file in files:
+        metadata = pq.read_metadata(file)
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            largest = max(largest, group.total_byte_size / max(1, group.num_rows))
+    return max(MEMORY, int(HELD_SHARE * ROW_GROUP * largest))
 
 
 def exists(warehouse: Warehouse) -> bool:
@@ -68,18 +87,18 @@ def exists(warehouse: Warehouse) -> bool:
 
 @contextmanager
 def reading(
-    warehouse: Warehouse, *, memory: str | None = None
+    warehouse: Warehouse, *, memory: int | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an existing warehouse to read it. Others may write to a lake between two statements.
 
     Args:
         warehouse: Which; the caller holds the lock of a file.
-        memory: What DuckDB may use, such as "512MB".
+        memory: Bytes that DuckDB may use; its own default if not given.
 
     Raises:
         LakeUnusable: The lake cannot be opened.
     """
-    config: dict[str, Any] = {"memory_limit": memory} if memory else {}
+    config: dict[str, Any] = {"memory_limit": _bytes(memory)} if memory else {}
     if isinstance(warehouse, Path):
         with duckdb.connect(config=config) as connection:
             connection.execute(f"attach {_text(warehouse)} as {CATALOG} (read_only)")
@@ -93,18 +112,19 @@ def reading(
 
 
 @contextmanager
-def writing(warehouse: Warehouse, *, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(warehouse: Warehouse, *, memory: int = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse to change it; made if it is not there. Statements commit by themselves.
 
     Args:
         warehouse: Which; the caller holds the lock of a file.
-        memory: What DuckDB may use.
+        memory: Bytes that DuckDB may use; what exceeds them waits in a directory beside the file.
 
     Raises:
         LakeUnusable: The lake cannot be opened.
     """
-    config = {**SETTINGS, "memory_limit": memory}
+    config = {**SETTINGS, "memory_limit": _bytes(memory)}
     if isinstance(warehouse, Path):
+        config["temp_directory"] = str(warehouse.with_name(f"{warehouse.name}.tmp"))
         warehouse.parent.mkdir(parents=True, exist_ok=True)
         with duckdb.connect(config=config) as connection:
             connection.execute(
@@ -114,6 +134,7 @@ def writing(warehouse: Warehouse, *, memory: str = MEMORY) -> Iterator[duckdb.Du
             connection.execute(f"use {CATALOG}")
             yield connection
         return
+    config["temp_directory"] = tempfile.gettempdir()
     with warehouse.serving(), duckdb.connect(config=config) as connection:
         warehouse.attach(connection)
         connection.execute(f"use {CATALOG}")
@@ -162,6 +183,10 @@ def count_rows(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], i
         (schema, name): len(connection.table(f'{CATALOG}."{schema}"."{name}"'))
         for schema, name in tables(connection)
     }
+
+
+def _bytes(memory: int) -> str:
+    return f"{memory // 1024}KiB"
 
 
 def _text(path: Path) -> str:

@@ -66,6 +66,7 @@ CHANGES = frozenset({"mrr_opening", "mrr_expansion", "mrr_contraction"})
 
 FIRST_DAY = "the first local day began before the imported window"
 NET_DISCOUNT = "a discount ended before the events begin and is on no imported invoice"
+ORDER = "two discounts began in one second and no imported invoice lists both"
 DISCOUNT = "such a discount took from MRR by default, or hid one that does"
 STAGED = "a staged case changed what leaves no dated trace"
 BEFORE = "the 30 days before rest on a staged case before the window"
@@ -80,6 +81,8 @@ class Limits:
         cuts_first_day: Whether the window begins in the middle of it.
         net_until: The last day on which a discount that nobody can see was live.
         discounts_until: The same, of one that decides what is subtracted by default.
+        order_until: The last day on which a discount was live, gone since, whose place among those
+            that are still listed nobody can see.
         staged_until: The last day before events tell of staged cases that leave no trace.
         is_staged: Whether cases are staged at all.
     """
@@ -88,6 +91,7 @@ class Limits:
     cuts_first_day: bool = False
     net_until: dt.date = dt.date.min
     discounts_until: dt.date = dt.date.min
+    order_until: dt.date = dt.date.min
     staged_until: dt.date = dt.date.min
     is_staged: bool = False
 
@@ -103,7 +107,9 @@ class Limits:
         if self.is_staged and last < self.first_day - dt.timedelta(days=1):
             return BEFORE
         if metric == "mrr_net":
-            return NET_DISCOUNT if day <= max(self.net_until, self.discounts_until) else None
+            if day <= max(self.net_until, self.discounts_until):
+                return NET_DISCOUNT
+            return ORDER if day <= self.order_until else None
         if metric not in UNDISCOUNTED and last <= self.discounts_until:
             return DISCOUNT
         if self.cuts_first_day and metric in CHANGES and day == self.first_day:
@@ -133,16 +139,18 @@ def limits(
     watched_from = readings.watched_from
     cases = _cases(chosen)
     account = world.account(account_id)
-    hidden = list(
-        _hidden(account, _carried(store, account_id, history_start), history_start, watched_from)
-    )
+    lists = _lists(store, account_id, history_start)
+    hidden = list(_hidden(account, set().union(*lists), history_start, watched_from))
     net = [readings.day(end) for end, _ in hidden]
-    default = [readings.day(end) for end, decides in hidden if decides]
+    unordered = list(_unordered(account, lists, history_start, watched_from))
+    order = [readings.day(end) for end, _ in unordered]
+    default = [readings.day(end) for end, decides in hidden + unordered if decides]
     return Limits(
         first_day,
         cuts_first_day=readings.close(first_day - dt.timedelta(days=1)) + 1 < history_start,
         net_until=max(net, default=dt.date.min),
         discounts_until=max(default, default=dt.date.min),
+        order_until=max(order, default=dt.date.min),
         staged_until=_staged_until(cases, readings.day(watched_from)),
         is_staged=bool(cases),
     )
@@ -160,31 +168,67 @@ def _cases(chosen: Chosen) -> tuple[str, ...]:
     return tuple(chosen.rates.get("cases", ()))
 
 
-def _carried(store: ObjectStore, account_id: str, history_start: int) -> set[str]:
-    """Return the discounts that an imported invoice shows."""
-    found: set[str] = set()
+def _lists(store: ObjectStore, account_id: str, history_start: int) -> list[set[str]]:
+    """Return the discounts that each imported invoice shows."""
+    found = []
     for invoice in store.scan(account_id, "invoice"):
         if invoice["created"] < history_start:
             continue
         listed: list[Any] = list(invoice["discounts"] or [])
         for line in invoice["lines"]["data"]:
             listed += [each["discount"] for each in line.get("discount_amounts") or []]
-        found |= {each["id"] if isinstance(each, dict) else each for each in listed}
+        found.append({each["id"] if isinstance(each, dict) else each for each in listed})
     return found
+
+
+Spell = tuple[log.DiscountAttached, int, int]
+"""A discount, when it began and when it ended, unix seconds."""
+
+
+def _spells(account: Account) -> list[Spell]:
+    ends = {
+        each.discount: each.at for each in account.log if isinstance(each, log.DiscountDetached)
+    }
+    spells = []
+    for each in account.log:
+        if isinstance(each, log.DiscountAttached):
+            known = [at for at in (each.end, ends.get(each.discount)) if at is not None]
+            spells.append((each, each.at, min(known, default=sys.maxsize)))
+    return spells
+
+
+def _unordered(
+    account: Account, lists: list[set[str]], history_start: int, watched_from: int
+) -> Iterator[tuple[int, bool]]:
+    """Yield until when a subscription had a discount of unknown place, gone before another.
+
+    And whether its place decides default MRR.
+    """
+    spells = _spells(account)
+    for each, begin, end in spells:
+        if each.level != "subscription" or end <= history_start or begin >= watched_from:
+            continue
+        beside = [
+            other
+            for other, other_begin, other_end in spells
+            if other is not each
+            and other.level == each.level
+            and other.target == each.target
+            and other_begin == begin
+            and other_end > end
+            and not any({each.discount, other.discount} <= shown for shown in lists)
+        ]
+        if beside:
+            both = [each, *beside]
+            forever = [account.discounts[one.discount].coupon.duration == "forever" for one in both]
+            yield min(end, watched_from), forever[0] and any(forever[1:])
 
 
 def _hidden(
     account: Account, carried: set[str], history_start: int, watched_from: int
 ) -> Iterator[tuple[int, bool]]:
     """Yield the end of each discount that nothing shows, and whether it decides default MRR."""
-    ends = {
-        each.discount: each.at for each in account.log if isinstance(each, log.DiscountDetached)
-    }
-    live = []
-    for each in account.log:
-        if isinstance(each, log.DiscountAttached):
-            known = [at for at in (each.end, ends.get(each.discount)) if at is not None]
-            live.append((each, each.at, min(known, default=sys.maxsize)))
+    live = _spells(account)
     for each, begin, end in live:
         discount = account.discounts[each.discount]
         if each.discount in carried or not history_start < end < watched_from:

@@ -44,9 +44,8 @@ def test_rows_and_checkpoint_are_found_again(tmp_path: Path) -> None:
     second = Journal(tmp_path / "all" / "acct_1")
     assert second.restore(TASK, 1000) == (CHECKPOINT, None)
     assert ids_of(second) == ["ch_1", "ch_2", "ch_3"]
-    assert [table.to_pylist() for table in second.references()] == [
-        [{"stream": "customers", "id": "cus_1"}]
-    ] * 2
+    assert [table.to_pylist() for table in second.named("customers")] == [[{"id": "cus_1"}]] * 2
+    assert list(second.named("charges")) == []
     second.discard()
     assert list(tmp_path.iterdir()) == []
 

@@ -6,6 +6,7 @@ what they take off (`money`).
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from tests.oracle.lines import subscription_of
@@ -41,31 +42,58 @@ class Discounts:
         if not held_back and not hides:
             return listed
         # What an old event hides came after the one that it shows.
-        since = 0 if held_back else self._readings.discounts[listed[0]]["start"] + 1
         gone = [
             discount
             for discount in self._readings.discounts.values()
             if discount.get("subscription") == self._now["id"]
             and discount.get("subscription_item") is None
             and discount["id"] not in listed
-            and discount["start"] >= since
+            and (held_back or self._is_before(listed[0], discount["id"], unknown=True))
             and not self._was_gone(discount, at)
         ]
-        gone.sort(key=lambda discount: (discount["start"], discount["id"]))
-        told = [discount["id"] for discount in gone]
-        return self._among(listed, gone) if held_back else listed + told
+        gone.sort(
+            key=lambda discount: (
+                discount["start"],
+                self._place(discount["id"]) or sys.maxsize,
+                discount["id"],
+            )
+        )
+        return self._among(listed, gone, first=0 if held_back else 1)
 
-    def _among(self, listed: list[str], gone: list[Object]) -> list[str]:
-        """Put each that is gone after the last listed one that began before it."""
+    def _among(self, listed: list[str], gone: list[Object], *, first: int) -> list[str]:
+        """Put each that is gone after the last listed one that began before it.
+
+        Args:
+            listed: The listed ones.
+            gone: Those that are gone, in order.
+            first: How many of the listed ones come before them in any case.
+        """
         places = [(place, 0, key) for place, key in enumerate(listed, start=1)]
         for number, discount in enumerate(gone, start=1):
             earlier = [
                 place
                 for place, key in enumerate(listed, start=1)
-                if self._readings.discounts[key]["start"] < discount["start"]
+                if self._is_before(key, discount["id"], unknown=False)
             ]
-            places.append((max(earlier, default=0), number, discount["id"]))
+            places.append((max(earlier, default=first), number, discount["id"]))
         return [key for _, _, key in sorted(places)]
+
+    def _is_before(self, one: str, other: str, *, unknown: bool) -> bool:
+        """Tell whether one was listed before another; `unknown` where nothing says."""
+        starts = [self._readings.discounts[key]["start"] for key in (one, other)]
+        if starts[0] != starts[1]:
+            return bool(starts[0] < starts[1])
+        place, other_place = self._place(one), self._place(other)
+        if place is None or other_place is None:
+            return unknown
+        return place < other_place
+
+    def _place(self, discount: str) -> int | None:
+        """Return its place, from 1, on the first invoice that lists it."""
+        for invoice in sorted(self._invoices, key=lambda each: (each["created"], each["id"])):
+            if discount in ids_of(invoice):
+                return ids_of(invoice).index(discount) + 1
+        return None
 
     def of_customer(self, at: int) -> list[str]:
         """Return the customer's discounts, those that are gone by now among them."""

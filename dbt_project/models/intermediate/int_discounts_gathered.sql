@@ -110,6 +110,24 @@ known_uses as (
     group by account_id, discount_id
 ),
 
+-- Discounts that began in one second are told apart by their order on the first invoice.
+placed as (
+    select
+        account_id,
+        discount_id,
+        arg_min(place, (created_at, invoice_id)) as invoice_place
+    from (
+        select
+            account_id,
+            invoice_id,
+            created_at,
+            generate_subscripts(discounts, 1) as place,
+            unnest(list_transform(discounts, lambda d: d.discount_id)) as discount_id
+        from invoices
+    ) as listed
+    group by account_id, discount_id
+),
+
 deletions as (
     select
         account_id,
@@ -197,9 +215,14 @@ replaced as (
 final as (
     select
         levelled.* exclude (last_used_at, deleted_at),
+        placed.invoice_place,
         least(levelled.ends_at, levelled.deleted_at, replaced.replaced_at, missed.missed_at)
             as gone_at
     from levelled
+    left join placed
+        on
+            levelled.account_id = placed.account_id
+            and levelled.discount_id = placed.discount_id
     left join missed
         on
             levelled.account_id = missed.account_id

@@ -29,7 +29,10 @@ listed_starts as (
         lists.account_id,
         lists.subscription_id,
         lists.valid_from,
-        list(discounts.starts_at order by lists.listed_at) as starts
+        list(
+            struct_pack(at := discounts.starts_at, place := discounts.invoice_place)
+            order by lists.listed_at
+        ) as starts
     from (
         select
             account_id,
@@ -38,7 +41,7 @@ listed_starts as (
             generate_subscripts(discount_ids, 1) as listed_at,
             unnest(discount_ids) as discount_id
         from segments
-        where has_mrr and is_reconstructed
+        where has_mrr and (is_reconstructed or hides_discounts)
     ) as lists
     left join discounts
         on
@@ -57,6 +60,7 @@ listed as (
         position as item_position,
         item_id,
         generate_subscripts(discount_ids, 1) as listed_at,
+        false as is_unlisted,
         unnest(discount_ids) as discount_id
     from items
     where has_mrr and len(discount_ids) > 0
@@ -69,6 +73,7 @@ listed as (
         0 as item_position,
         null as item_id,
         generate_subscripts(discount_ids, 1) as listed_at,
+        false as is_unlisted,
         unnest(discount_ids) as discount_id
     from segments
     where has_mrr and len(discount_ids) > 0
@@ -81,6 +86,7 @@ listed as (
         0 as item_position,
         null as item_id,
         generate_subscripts(customers.discounts, 1) as listed_at,
+        false as is_unlisted,
         unnest(list_transform(customers.discounts, lambda d: d.discount_id)) as discount_id
     from segments
     inner join customers
@@ -97,15 +103,27 @@ listed as (
         case when discounts.holder = 'subscription' then 1 else 2 end as level,
         0 as item_position,
         null as item_id,
-        -- What is gone was listed after the last one that began before it; what is hidden, last.
+        -- What is gone was listed after the last one that began before it; what an old event
+        -- hides, after the first, which it shows.
         case
-            when segments.hides_discounts and not segments.is_reconstructed then 1000
             when discounts.holder = 'customer' then 0
-            else coalesce(list_max(list_transform(
-                listed_starts.starts,
-                lambda began, place: case when began < discounts.starts_at then place else 0 end
-            )), 0)
+            else greatest(
+                list_max(list_transform(
+                    listed_starts.starts,
+                    lambda began, listed_at: case
+                        when
+                            began.at < discounts.starts_at
+                            or (
+                                began.at = discounts.starts_at
+                                and began.place < discounts.invoice_place
+                            )
+                            then listed_at
+                    end
+                )),
+                cast(segments.hides_discounts and not segments.is_reconstructed as integer)
+            )
         end as listed_at,
+        true as is_unlisted,
         discounts.discount_id
     from segments
     inner join discounts
@@ -136,7 +154,16 @@ listed as (
                 -- An old event shows the first discount alone: what it hides came later.
                 and (
                     segments.is_reconstructed
-                    or (segments.hides_discounts and discounts.starts_at > shown.starts_at)
+                    or (
+                        segments.hides_discounts
+                        and (
+                            discounts.starts_at > shown.starts_at
+                            or (
+                                discounts.starts_at = shown.starts_at
+                                and coalesce(discounts.invoice_place > shown.invoice_place, true)
+                            )
+                        )
+                    )
                 )
                 and not list_contains(segments.discount_ids, discounts.discount_id)
             )
@@ -168,6 +195,7 @@ live as (
         cast(discounts.amount_off_minor as hugeint) as amount_off_minor,
         discounts.product_ids,
         discounts.starts_at,
+        discounts.invoice_place,
         min(case when listed.level > 0 then listed.level end) over (
             partition by listed.account_id, listed.subscription_id, listed.valid_from
         ) as top_level
@@ -205,7 +233,8 @@ steps as (
         *,
         row_number() over (
             partition by account_id, subscription_id, valid_from, discounts_taken
-            order by level, item_position, listed_at, starts_at, discount_id
+            order by
+                level, item_position, listed_at, is_unlisted, starts_at, invoice_place, discount_id
         ) as step
     from views
 ),

@@ -68,15 +68,15 @@ RECURRING = (
     changed(
         "the subscription's discounts come first",
         DISCOUNTED,
-        "order by level, item_position, listed_at",
-        "order by level desc, item_position, listed_at",
+        "level, item_position, listed_at, is_unlisted",
+        "level desc, item_position, listed_at, is_unlisted",
         "items_before_the_subscription",
     ),
     changed(
         "percentages come first",
         DISCOUNTED,
-        "order by level, item_position, listed_at",
-        "order by level, item_position, amount_off_minor is not null, listed_at",
+        "level, item_position, listed_at, is_unlisted",
+        "level, item_position, amount_off_minor is not null, listed_at, is_unlisted",
         "the_order_of_discounts",
     ),
     changed(
