@@ -8,7 +8,7 @@ PACKAGES := connections console dlt_sources orchestration stripe_simulator
 # A test file's servers and builds are shared by its tests, so a file stays in one process.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo up test test-long check audit check-python check-sql check-unit docs lock clean
+.PHONY: help setup demo up test test-long test-lake check audit check-python check-sql check-unit docs lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -36,6 +36,9 @@ test: $(INSTALLED) ## Run all tests but the long suite
 
 test-long: $(INSTALLED) ## Run the long suite
 	@$(BIN)/python -m pytest -m long
+
+test-lake: $(INSTALLED) ## Run the equality and end-to-end tests with a lake
+	@DASHTRAY_TEST_WAREHOUSE=lake $(BIN)/python -m pytest -m "not long" tests/dlt_sources/test_equality.py tests/dlt_sources/test_verify.py tests/e2e/test_sync.py tests/e2e/test_verify.py tests/e2e/test_rebuild.py
 
 check: $(INSTALLED) ## Lint, types, import borders, unit tests
 	@$(MAKE) --no-print-directory -j 2 check-sql check-python check-unit

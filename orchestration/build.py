@@ -21,11 +21,12 @@ from orchestration.extract import payment_history
 from orchestration.housekeeping import housekeeping_job, housekeeping_schedule
 from orchestration.jobs import sync_job
 from orchestration.published import build_published, published_copies
-from orchestration.raw import raw_stripe
+from orchestration.raw import build_raw
 from orchestration.resources import Accounts, Warehouse
 from orchestration.schedules import build_schedules
 from orchestration.sensors import build_ended_run_sensors, health, sync_requests
 from orchestration.verify import verify_job, weekly_verification
+from orchestration.warehouse_lock import WAREHOUSE_POOL
 
 MARTS_GROUP = "marts"
 
@@ -40,7 +41,10 @@ def build_definitions(home: Path | None = None, **resources: Any) -> Definitions
     Returns:
         Definitions of one code location.
     """
-    dbt_models = build_dbt_assets(home or Settings.from_environment().home)
+    settings = Settings.from_environment()
+    dbt_models = build_dbt_assets(home or settings.home)
+    # Into a lake several load at once, also beside a build.
+    raw_stripe = build_raw(WAREHOUSE_POOL if settings.lake is None else None)
     published = build_published(_marts(dbt_models))
     return Definitions(
         assets=[

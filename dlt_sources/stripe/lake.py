@@ -25,6 +25,12 @@ CATALOG = "warehouse"
 RETRIES = 12
 """How often DuckLake tries a commit again that another was in the way of: 25 s in all."""
 
+_OPTIONS = {
+    # As in the file (docs/decisions/0014): a row group is in memory as a whole, and JSON of one
+    # kind repeats its keys.
+    "parquet_row_group_size": "8192",
+    "parquet_compression": "zstd",
+}
 _EXTENSIONS = ("postgres_scanner", "ducklake")
 _FOR_S3 = "httpfs"
 
@@ -116,11 +122,18 @@ class Lake:
         options = [f"metadata_schema {_text(self.schema)}", f"data_path {_text(self._data_path())}"]
         if read_only:
             options.append("read_only")
+        attach = (
+            f"attach if not exists {_text(f'ducklake:postgres:{self.dsn}')} as {CATALOG}"
+            f" ({', '.join(options)})"
+        )
         try:
-            connection.execute(
-                f"attach if not exists {_text(f'ducklake:postgres:{self.dsn}')} as {CATALOG}"
-                f" ({', '.join(options)})"
-            )
+            try:
+                connection.execute(attach)
+            except duckdb.Error:
+                # Two that find no lake both make one, and the second fails.
+                connection.execute(attach)
+            if not read_only:
+                _set_options(connection)
         except duckdb.Error as error:
             raise LakeUnusable(
                 f"The lake cannot be opened: {_one_line(error)}. Check DASHTRAY_WAREHOUSE and "
@@ -138,6 +151,15 @@ class Lake:
                 f"The lake's catalogue cannot be reached: {_one_line(error)}. Check "
                 "DASHTRAY_WAREHOUSE."
             ) from None
+
+
+def _set_options(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say how files are written, once: it is kept in the catalogue."""
+    query = f"select option_name, value from ducklake_options('{CATALOG}')"  # noqa: S608
+    there = dict(connection.execute(query).fetchall())
+    for name, value in _OPTIONS.items():
+        if there.get(name) != value:
+            connection.execute(f"call {CATALOG}.set_option('{name}', '{value}')")
 
 
 def _open_bucket(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> None:

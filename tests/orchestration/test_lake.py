@@ -32,7 +32,7 @@ def lake(postgres_url: str, tmp_path: Path) -> Iterator[Lake]:
 
 @pytest.mark.e2e
 def test_two_workers_under_kills(lake: Lake, tmp_path: Path) -> None:
-    workers, wrong = work(tmp_path, lake, seconds=25, seed=4)
+    workers, wrong = work(tmp_path, lake, seconds=15, seed=4)
     assert wrong == []
     assert sum(worker.ended["killed"] for worker in workers) > 0
 
