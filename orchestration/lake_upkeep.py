@@ -1,7 +1,7 @@
 """A lake kept small: small files merged, old snapshots let go, files that nobody needs removed.
 
 What a warehouse file gets by being rewritten (`rewriting`, `tidy_warehouse`). The caller may build;
-others may load meanwhile. How long snapshots stay is how long a reader or a loader that is under
+loads wait meanwhile. How long snapshots stay is how long a reader or a loader that is under
 way may take.
 """
 
@@ -50,7 +50,7 @@ def tidy_lake(lake: Lake, now: datetime, *, kept: timedelta = SNAPSHOTS_KEPT) ->
         now: The time, with its zone.
         kept: How long snapshots and removed files stay.
     """
-    with writing(lake) as connection:
+    with writing(lake, alone=True) as connection:
         before = now - kept
         merged = _compact(connection, _DELETED_SHARE)
         snapshots = len(_call(connection, f"ducklake_expire_snapshots({_when(before)})"))
@@ -62,12 +62,12 @@ def tidy_lake(lake: Lake, now: datetime, *, kept: timedelta = SNAPSHOTS_KEPT) ->
 def forgetting(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a lake to delete; when the block ends well, what was deleted is in no file any more.
 
-    All other snapshots go at once too, so the caller sees to it that nobody loads meanwhile.
+    All other snapshots go at once too.
 
     Yields:
         A connection whose current database is the lake.
     """
-    with writing(lake) as connection:
+    with writing(lake, alone=True) as connection:
         yield connection
         _compact(connection, 0)
         _call(connection, f"ducklake_expire_snapshots({_when(datetime.now(UTC))})")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,9 @@ import psycopg2
 
 CATALOG = "warehouse"
 """The name under which a warehouse is attached, file or lake: dbt's manifest carries it."""
+
+WRITERS = 0x64617368_6C616B65
+"""The advisory lock of the lake's writers, in the catalogue's database: "dashlake"."""
 
 RETRIES = 12
 """How often DuckLake tries a commit again that another was in the way of: 25 s in all."""
@@ -101,10 +104,32 @@ class Lake:
         Raises:
             LakeUnusable: The catalogue cannot be reached.
         """
-        with self.serving(), self._catalogue() as connection, connection.cursor() as cursor:
+        with (
+            self.serving(),
+            closing(self._catalogue()) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute("select to_regclass(%s)", [f"{self.schema}.ducklake_metadata"])
             row = cursor.fetchone()
         return bool(row and row[0])
+
+    @contextmanager
+    def writers(self, *, alone: bool) -> Iterator[None]:
+        """Be one of the lake's writers, or its only one, until the block ends.
+
+        Moving rows from one file to another beside a transaction that deletes them loses what it
+        deletes (DuckDB 1.5.5), so upkeep is done alone. Who waits to be alone is waited for by
+        those who come later. The lock ends with the process, however that ends.
+
+        Raises:
+            LakeUnusable: The catalogue cannot be reached.
+        """
+        with self.serving(), closing(self._catalogue()) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                lock = "pg_advisory_lock" if alone else "pg_advisory_lock_shared"
+                cursor.execute(f"select {lock}(%s)", [WRITERS])
+                yield
 
     def attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool = False) -> None:
         """Attach the lake to a connection as `CATALOG`; made if it is not there.

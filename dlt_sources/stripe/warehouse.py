@@ -112,12 +112,15 @@ def reading(
 
 
 @contextmanager
-def writing(warehouse: Warehouse, *, memory: int = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(
+    warehouse: Warehouse, *, memory: int = MEMORY, alone: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse to change it; made if it is not there. Statements commit by themselves.
 
     Args:
         warehouse: Which; the caller holds the lock of a file.
         memory: Bytes that DuckDB may use; what exceeds them waits in a directory beside the file.
+        alone: Whether no other writer of a lake may be at work; of a file nobody is.
 
     Raises:
         LakeUnusable: The lake cannot be opened.
@@ -135,7 +138,7 @@ def writing(warehouse: Warehouse, *, memory: int = MEMORY) -> Iterator[duckdb.Du
             yield connection
         return
     config["temp_directory"] = tempfile.gettempdir()
-    with warehouse.serving(), duckdb.connect(config=config) as connection:
+    with warehouse.writers(alone=alone), duckdb.connect(config=config) as connection:
         warehouse.attach(connection)
         connection.execute(f"use {CATALOG}")
         yield connection

@@ -4,15 +4,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import psycopg2
 import pytest
 
 from connections.errors import DashtrayError
 from connections.settings import Settings
-from dlt_sources.stripe.lake import Lake
+from dlt_sources.stripe.lake import WRITERS, Lake
 from dlt_sources.stripe.warehouse import reading, writing
 from orchestration import migration
 from orchestration.backup import take_backup
@@ -217,3 +219,21 @@ def test_one_builds_at_a_time_from_whatever_home(
 
         with building(home, let_go):
             assert said == ["Waiting for the lake: another process builds."]
+
+
+def may_write(lake: Lake, *, alone: bool) -> bool:
+    """Whether the lock of the lake's writers would be given now."""
+    lock = "pg_try_advisory_lock" if alone else "pg_try_advisory_lock_shared"
+    with closing(psycopg2.connect(lake.dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"select {lock}(%s)", [WRITERS])
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def test_writers_work_side_by_side_and_upkeep_alone(lake: Lake) -> None:
+    with writing(lake):
+        assert may_write(lake, alone=False)
+        assert not may_write(lake, alone=True)
+    with forgetting(lake):
+        assert not may_write(lake, alone=False)
+    assert may_write(lake, alone=True)
