@@ -37,7 +37,7 @@ class MigrationRefused(DashtrayError):
 
 
 class MigrationFailed(DashtrayError):
-    """A table in the lake does not equal the file's. The file is as it was."""
+    """The lake is not what the file is. The file is as it was."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def migrate_warehouse(on_step: Callable[[str], None] | None = None) -> Moved:
     Raises:
         MigrationRefused: No lake is set, there is no file, the lake holds other data, or the
             service runs or a sync is going on.
-        MigrationFailed: What was copied differs.
+        MigrationFailed: What was copied differs, or the models cannot be built.
+        LakeOutOfReach: The lake cannot be opened.
     """
     say = on_step or (lambda step: None)
     settings = Settings.from_environment()
@@ -170,11 +171,16 @@ def _content(connection: duckdb.DuckDBPyConnection, database: str, name: str) ->
 
 def _build(settings: Settings) -> None:
     from orchestration.dbt_manifest import prepared_target
-    from orchestration.dbt_runner import DbtBuild
+    from orchestration.dbt_runner import DbtBuild, DbtBuildFailed
 
     scratch = settings.home / "dbt" / "runs" / "migration"
     try:
         for _ in DbtBuild(prepared_target(settings.home)).events(warehouse_of(settings), scratch):
             pass
+    except DbtBuildFailed as failure:
+        raise MigrationFailed(
+            f"All tables are in the lake, but the models cannot be built: {failure} "
+            f"{settings.warehouse_path} is as it was. Mend that, and migrate again."
+        ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

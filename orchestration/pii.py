@@ -184,9 +184,10 @@ def _drop_built(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop everything that is built from the raw tables, so that it is built from all of them."""
     from dlt_sources.stripe.streams import DATASET
 
+    # A lake's `main` is a schema like others, and cannot be done without.
     rows = connection.execute(
         "select schema_name from duckdb_schemas() where database_name = current_database()"
-        " and not internal and schema_name <> ?",
+        " and not internal and schema_name not in (?, 'main')",
         [DATASET],
     ).fetchall()
     for (schema,) in rows:

@@ -24,7 +24,7 @@ from connections.lake_settings import LAKE_SCHEMA, BucketSettings, LakeSettings,
 from connections.postgres import database_url, open_postgres
 from connections.secret import Secret
 from connections.settings import Settings
-from dlt_sources.stripe.lake import Bucket, Lake
+from dlt_sources.stripe.lake import Bucket, Lake, LakeUnusable
 from dlt_sources.stripe.warehouse import Warehouse
 from orchestration.warehouse_lock import warehouse_lock
 
@@ -32,6 +32,10 @@ from orchestration.warehouse_lock import warehouse_lock
 BUILDER = 0x6461736874726179
 
 _POLL_SECONDS = 0.1
+
+
+class LakeOutOfReach(DashtrayError):
+    """The lake cannot be opened as it is configured."""
 
 
 class NotWithALake(DashtrayError):
@@ -78,6 +82,9 @@ def building(settings: Settings, on_wait: Callable[[str], None] | None = None) -
     Args:
         settings: The settings.
         on_wait: Called once with a sentence if another process holds it.
+
+    Raises:
+        LakeOutOfReach: The lake cannot be opened, here or within the block.
     """
     # Also for a lake: it orders the processes of this home, and says who it is that builds.
     with warehouse_lock(settings.warehouse_lock_path, on_wait):
@@ -85,11 +92,14 @@ def building(settings: Settings, on_wait: Callable[[str], None] | None = None) -
             yield
             return
         lake = _lake(settings, settings.lake)
-        with lake.serving(), closing(psycopg2.connect(lake.dsn)) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                _lock(cursor, on_wait)
-                yield
+        try:
+            with lake.serving(), closing(lake.connect()) as connection:
+                connection.autocommit = True
+                with connection.cursor() as cursor:
+                    _lock(cursor, on_wait)
+                    yield
+        except LakeUnusable as error:
+            raise LakeOutOfReach(str(error)) from None
 
 
 def _lock(cursor: psycopg2.extensions.cursor, on_wait: Callable[[str], None] | None) -> None:

@@ -106,7 +106,7 @@ class Lake:
         """
         with (
             self.serving(),
-            closing(self._catalogue()) as connection,
+            closing(self.connect()) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute("select to_regclass(%s)", [f"{self.schema}.ducklake_metadata"])
@@ -124,7 +124,7 @@ class Lake:
         Raises:
             LakeUnusable: The catalogue cannot be reached.
         """
-        with self.serving(), closing(self._catalogue()) as connection:
+        with self.serving(), closing(self.connect()) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 lock = "pg_advisory_lock" if alone else "pg_advisory_lock_shared"
@@ -168,7 +168,12 @@ class Lake:
     def _data_path(self) -> str:
         return self.data if self.data.endswith("/") else f"{self.data}/"
 
-    def _catalogue(self) -> psycopg2.extensions.connection:
+    def connect(self) -> psycopg2.extensions.connection:
+        """Connect to the catalogue's database.
+
+        Raises:
+            LakeUnusable: It cannot be reached.
+        """
         try:
             return psycopg2.connect(self.dsn, connect_timeout=10)
         except psycopg2.OperationalError as error:

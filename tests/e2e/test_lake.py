@@ -47,6 +47,17 @@ def test_a_file_moves_into_a_lake_and_goes_on_there(
     assert "Traceback" not in refused.stderr
 
 
+def test_a_lake_out_of_reach_is_said_in_a_line(deployment: Deployment) -> None:
+    deployment.environment["DASHTRAY_WAREHOUSE"] = (
+        "ducklake:postgresql://reader:pass-never-shown@127.0.0.1:9/lake"
+    )
+    failed = deployment.dashtray("housekeeping")
+    assert failed.returncode == 1
+    assert "catalogue cannot be reached" in " ".join(failed.stderr.split())
+    assert "never-shown" not in failed.stderr + failed.stdout
+    assert "Traceback" not in failed.stderr
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [("ducklake:sqlite:x", "must be in Postgres"), ("lake", "neither a file nor a lake")],
