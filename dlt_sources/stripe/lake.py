@@ -33,6 +33,9 @@ _OPTIONS = {
     # kind repeats its keys.
     "parquet_row_group_size": "8192",
     "parquet_compression": "zstd",
+    # Few rows in the catalogue instead of in a file: a table that has rows and deletions in both
+    # ends DuckDB 1.5.5 with an internal error.
+    "data_inlining_row_limit": "0",
 }
 _EXTENSIONS = ("postgres_scanner", "ducklake")
 _FOR_S3 = "httpfs"
@@ -144,7 +147,11 @@ class Lake:
             _open_bucket(connection, self.bucket)
         else:
             Path(self.data).mkdir(parents=True, exist_ok=True)
-        options = [f"metadata_schema {_text(self.schema)}", f"data_path {_text(self._data_path())}"]
+        options = [
+            f"metadata_schema {_text(self.schema)}",
+            f"data_path {_text(self._data_path())}",
+            "data_inlining_row_limit 0",
+        ]
         if read_only:
             options.append("read_only")
         attach = (
