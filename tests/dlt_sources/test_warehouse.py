@@ -35,9 +35,7 @@ def test_large_objects_have_the_memory_that_their_row_group_takes(
     with warehouse.attached(tmp_path / "warehouse.duckdb", memory) as connection:
         connection.execute("create table invoices (id varchar, object json)")
         connection.execute(f"insert into invoices select * from read_parquet('{file}')")
-        stored = connection.execute(
-            "select count(*), sum(length(object)) from invoices"
-        ).fetchone()
+        stored = connection.execute("select count(*), sum(length(object)) from invoices").fetchone()
     assert stored == (count, count * (size + 2))
 
 
