@@ -3,12 +3,12 @@
     python -m benchmarks.console [--charges 1000000] [--cache DIR] [--rounds 20]
 
 Writes (once, in the cache) a published file of one account with a million charges over a year
-beside forty small ones, rows in no order. Then asks for every page, widget and drill-down of the
-large account again and again, each time as a page does: all queries of one answer on one
-connection. Prints the 95th percentile of the queries' time and of the whole answer over HTTP, and,
-by Chromium, when the Payments page is first painted, with an empty cache and a full one, and when
-its first charts are drawn. The exit code is 1 when an aim is missed: queries in 100 ms, first
-paint in 1 s.
+beside forty small ones, its rows in the order that publishing gives them. Then asks for every page,
+widget and drill-down of the large account again and again, each time as a page does: all queries of
+one answer on one connection. Prints the 95th percentile of the queries' time and of the whole
+answer over HTTP, and, by Chromium, when the Payments page is first painted, with an empty cache and
+a full one, and when its first chart is drawn. The exit code is 1 when an aim is missed: queries in
+100 ms, first paint in 1 s.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from console.web.app import create_app
 from console.web.numbers.metrics import METRICS
 from console.web.numbers.published import Reader
 from console.web.numbers.widgets import WIDGETS, Kind
+from orchestration.publish import reading_order
 from tests.browser.chromium import running_chromium
 
 QUERIES_AIM, PAINT_AIM = 0.1, 1.0
@@ -94,6 +95,12 @@ _TABLES: dict[str, str] = {
             if(dice = 1, amount, 0) as recovered_amount,
             if(dice <= 1, day::timestamp, null) as first_failed_at,
             if(dice = 1, day::timestamp + interval 9 hour, null) as recovered_at,
+            k::varchar as stripe_url
+        from charges
+    """,
+    "fct_invoices": """
+        select account_id, currency, 'in_' || n as invoice_id, customer_id, day as revenue_day,
+            'paid' as status, amount as total_excluding_tax, amount as amount_paid,
             k::varchar as stripe_url
         from charges
     """,
@@ -180,7 +187,8 @@ def write_marts(path: Path, charges: int) -> None:
             kinds = ", ".join(f'"{name}" {kind[0]}' for name, kind in columns.items())
             connection.execute(f'create table "{table}" ({kinds})')
         for table, rows in _TABLES.items():
-            connection.execute(f'insert into "{table}" by name {rows}')
+            order = reading_order(contract[table])
+            connection.execute(f'insert into "{table}" by name select * from ({rows}){order}')
         connection.execute(f"insert into metrics_daily by name {_metrics(contract)}")
     aside.replace(path)
 
