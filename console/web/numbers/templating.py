@@ -11,6 +11,7 @@ from console.web.numbers.metrics import METRICS, Unit
 from console.web.numbers.selection import (
     CUSTOM,
     PRESETS,
+    REPORTING,
     Comparison,
     Selection,
     comparison_label,
@@ -47,4 +48,8 @@ def _comparisons() -> list[tuple[str, str]]:
 
 
 def _currencies(selection: Selection) -> list[tuple[str, str]]:
-    return [(each, each.upper()) for each in selection.reach.currencies]
+    reach = selection.reach
+    choices = [(each, each.upper()) for each in reach.currencies]
+    if reach.reporting:
+        choices.append((REPORTING, f"All, in {reach.reporting.upper()}"))
+    return choices
