@@ -309,11 +309,13 @@ def measure_paint(url: str, rounds: int) -> list[str]:
             context = browser.new_context(viewport={"width": 1280, "height": 900})
             page = context.new_page()
             for times in (first, again):
-                page.goto(address, wait_until="load")
+                page.goto(address, wait_until="commit")
+                page.wait_for_selector('[data-chart][data-state="drawn"]', state="attached")
+                if times is again:
+                    charts.append(page.evaluate(_DRAWN) / 1000)
                 times.append(page.evaluate(_PAINTED) / 1000)
-            page.locator("[data-chart]").first.scroll_into_view_if_needed()
-            page.wait_for_selector('[data-chart][data-state="drawn"]')
-            charts.append(page.evaluate("performance.now()") / 1000)
+                # The next visit is not to wait for what this one still asks for.
+                page.wait_for_selector(_ALL_DRAWN, state="attached", timeout=120_000)
             context.close()
     for name, times in (
         ("first paint, empty cache", first),
@@ -324,6 +326,8 @@ def measure_paint(url: str, rounds: int) -> list[str]:
     return ["first paint"] if p95([*first, *again]) > PAINT_AIM else []
 
 
+_ALL_DRAWN = "html:not(:has([data-chart]:not([data-state=drawn])))"
+_DRAWN = "performance.getEntriesByName('first-chart')[0].startTime"
 _PAINTED = """() => new Promise((resolve) => {
   const take = (list) => {
     const paint = list.find((each) => each.name === "first-contentful-paint");
