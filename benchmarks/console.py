@@ -15,26 +15,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import httpx
-import uvicorn
-from fastapi import FastAPI
 
-from connections.models import Account, AccountStatus, AuthKind
 from connections.postgres import open_database
-from connections.rows import transaction
 from connections.settings import Settings
 from connections.vault import open_vault
 from console.web.app import create_app
@@ -43,6 +36,7 @@ from console.web.numbers.published import Reader
 from console.web.numbers.widgets import WIDGETS, Kind
 from orchestration.publish import reading_order
 from tests.browser.chromium import running_chromium
+from tests.console.served import connect_accounts, served
 
 QUERIES_AIM, PAINT_AIM = 0.1, 1.0
 #: Answers that are named in the report.
@@ -252,20 +246,6 @@ def p95(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=20, method="inclusive")[-1]
 
 
-@contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """Listen on a free port for the time of a block; yields the address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 def measure_queries(url: str, rounds: int) -> list[str]:
     """Ask for everything; returns what missed its aim."""
     clock, missed = Clock(), []
@@ -354,34 +334,14 @@ def main() -> int:
         write_marts(marts, options.charges)
         print(f"wrote {marts.stat().st_size / 1e6:.0f} MB in {time.perf_counter() - begun:.0f} s")
     with open_database(settings) as engine:
-        _connect_accounts(engine)
+        accounts = (LARGE, *(f"acct_small{n}" for n in range(SMALL)))
+        connect_accounts(engine, accounts, datetime.now(UTC))
         app = create_app(settings, engine, open_vault(settings, engine))
-        with serving(app) as url:
+        with served(app) as url:
             missed = measure_paint(url, min(options.rounds, 10))
             missed += measure_queries(url, options.rounds)
     print(f"missed: {', '.join(missed)}" if missed else "all aims met")
     return 1 if missed else 0
-
-
-def _connect_accounts(engine: Any) -> None:
-    now = datetime.now(UTC)
-    with transaction(engine) as session:
-        for account_id in (LARGE, *(f"acct_small{n}" for n in range(SMALL))):
-            session.merge(
-                Account(
-                    account_id=account_id,
-                    tier="free",
-                    status=AccountStatus.CONNECTED,
-                    auth_kind=AuthKind.CONNECT_OAUTH,
-                    livemode=False,
-                    api_base="https://api.stripe.com",
-                    connect_base="https://connect.stripe.com",
-                    connected_at=now,
-                    created_at=now,
-                    first_import_finished_at=now,
-                    last_success_at=now,
-                )
-            )
 
 
 if __name__ == "__main__":
