@@ -39,7 +39,7 @@ def _money(name: str, label: str) -> Column:
 
 _CUSTOMER = Column("customer", "Customer", Shown.TEXT)
 _DAY = Column("day", "Day", Shown.DAY)
-_STATUS = Column("status", "Status", Shown.TEXT)
+_STATUS = Column("status", "Status", Shown.STATUS)
 _LINK = Column("stripe_url", "Stripe", Shown.LINK)
 _PLAN = Column("plan", "Plan", Shown.TEXT)
 _ESTIMATED = Column("is_estimated", "", Shown.FLAG)

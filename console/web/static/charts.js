@@ -66,6 +66,7 @@ async function paint(element, Plotly) {
   const { data, layout } = themed(structuredClone(drawn.get(element)), palette());
   const { clientWidth: width, clientHeight: height } = element;
   thin(layout.xaxis, width);
+  if (width < 620) for (const trace of data) if (trace.type === "heatmap") delete trace.texttemplate;
   await Plotly.react(element, data, { ...layout, width, height }, CONFIG);
 }
 
