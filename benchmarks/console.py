@@ -3,45 +3,40 @@
     python -m benchmarks.console [--charges 1000000] [--cache DIR] [--rounds 20]
 
 Writes (once, in the cache) a published file of one account with a million charges over a year
-beside forty small ones, rows in no order. Then asks for every page, widget and drill-down of the
-large account again and again, each time as a page does: all queries of one answer on one
-connection. Prints the 95th percentile of the queries' time and of the whole answer over HTTP, and,
-by Chromium, when the Payments page is first painted, with an empty cache and a full one, and when
-its first charts are drawn. The exit code is 1 when an aim is missed: queries in 100 ms, first
-paint in 1 s.
+beside forty small ones, its rows in the order that publishing gives them. Then asks for every page,
+widget and drill-down of the large account again and again, each time as a page does: all queries of
+one answer on one connection. Prints the 95th percentile of the queries' time and of the whole
+answer over HTTP, and, by Chromium, when the Payments page is first painted, with an empty cache and
+a full one, and when its first chart is drawn. The exit code is 1 when an aim is missed: queries in
+100 ms, first paint in 1 s.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import socket
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import httpx
-import uvicorn
-from fastapi import FastAPI
 
-from connections.models import Account, AccountStatus, AuthKind
 from connections.postgres import open_database
-from connections.rows import transaction
 from connections.settings import Settings
 from connections.vault import open_vault
 from console.web.app import create_app
 from console.web.numbers.metrics import METRICS
 from console.web.numbers.published import Reader
 from console.web.numbers.widgets import WIDGETS, Kind
+from orchestration.publish import reading_order
 from tests.browser.chromium import running_chromium
+from tests.console.served import connect_accounts, served
 
 QUERIES_AIM, PAINT_AIM = 0.1, 1.0
 #: Answers that are named in the report.
@@ -94,6 +89,12 @@ _TABLES: dict[str, str] = {
             if(dice = 1, amount, 0) as recovered_amount,
             if(dice <= 1, day::timestamp, null) as first_failed_at,
             if(dice = 1, day::timestamp + interval 9 hour, null) as recovered_at,
+            k::varchar as stripe_url
+        from charges
+    """,
+    "fct_invoices": """
+        select account_id, currency, 'in_' || n as invoice_id, customer_id, day as revenue_day,
+            'paid' as status, amount as total_excluding_tax, amount as amount_paid,
             k::varchar as stripe_url
         from charges
     """,
@@ -180,7 +181,8 @@ def write_marts(path: Path, charges: int) -> None:
             kinds = ", ".join(f'"{name}" {kind[0]}' for name, kind in columns.items())
             connection.execute(f'create table "{table}" ({kinds})')
         for table, rows in _TABLES.items():
-            connection.execute(f'insert into "{table}" by name {rows}')
+            order = reading_order(contract[table])
+            connection.execute(f'insert into "{table}" by name select * from ({rows}){order}')
         connection.execute(f"insert into metrics_daily by name {_metrics(contract)}")
     aside.replace(path)
 
@@ -244,20 +246,6 @@ def p95(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=20, method="inclusive")[-1]
 
 
-@contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """Listen on a free port for the time of a block; yields the address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 def measure_queries(url: str, rounds: int) -> list[str]:
     """Ask for everything; returns what missed its aim."""
     clock, missed = Clock(), []
@@ -301,11 +289,13 @@ def measure_paint(url: str, rounds: int) -> list[str]:
             context = browser.new_context(viewport={"width": 1280, "height": 900})
             page = context.new_page()
             for times in (first, again):
-                page.goto(address, wait_until="load")
+                page.goto(address, wait_until="commit")
+                page.wait_for_selector('[data-chart][data-state="drawn"]', state="attached")
+                if times is again:
+                    charts.append(page.evaluate(_DRAWN) / 1000)
                 times.append(page.evaluate(_PAINTED) / 1000)
-            page.locator("[data-chart]").first.scroll_into_view_if_needed()
-            page.wait_for_selector('[data-chart][data-state="drawn"]')
-            charts.append(page.evaluate("performance.now()") / 1000)
+                # The next visit is not to wait for what this one still asks for.
+                page.wait_for_selector(_ALL_DRAWN, state="attached", timeout=120_000)
             context.close()
     for name, times in (
         ("first paint, empty cache", first),
@@ -316,6 +306,8 @@ def measure_paint(url: str, rounds: int) -> list[str]:
     return ["first paint"] if p95([*first, *again]) > PAINT_AIM else []
 
 
+_ALL_DRAWN = "html:not(:has([data-chart]:not([data-state=drawn])))"
+_DRAWN = "performance.getEntriesByName('first-chart')[0].startTime"
 _PAINTED = """() => new Promise((resolve) => {
   const take = (list) => {
     const paint = list.find((each) => each.name === "first-contentful-paint");
@@ -342,34 +334,14 @@ def main() -> int:
         write_marts(marts, options.charges)
         print(f"wrote {marts.stat().st_size / 1e6:.0f} MB in {time.perf_counter() - begun:.0f} s")
     with open_database(settings) as engine:
-        _connect_accounts(engine)
+        accounts = (LARGE, *(f"acct_small{n}" for n in range(SMALL)))
+        connect_accounts(engine, accounts, datetime.now(UTC))
         app = create_app(settings, engine, open_vault(settings, engine))
-        with serving(app) as url:
+        with served(app) as url:
             missed = measure_paint(url, min(options.rounds, 10))
             missed += measure_queries(url, options.rounds)
     print(f"missed: {', '.join(missed)}" if missed else "all aims met")
     return 1 if missed else 0
-
-
-def _connect_accounts(engine: Any) -> None:
-    now = datetime.now(UTC)
-    with transaction(engine) as session:
-        for account_id in (LARGE, *(f"acct_small{n}" for n in range(SMALL))):
-            session.merge(
-                Account(
-                    account_id=account_id,
-                    tier="free",
-                    status=AccountStatus.CONNECTED,
-                    auth_kind=AuthKind.CONNECT_OAUTH,
-                    livemode=False,
-                    api_base="https://api.stripe.com",
-                    connect_base="https://connect.stripe.com",
-                    connected_at=now,
-                    created_at=now,
-                    first_import_finished_at=now,
-                    last_success_at=now,
-                )
-            )
 
 
 if __name__ == "__main__":

@@ -349,14 +349,16 @@ def _deauthorise(settings: Settings, account: Account) -> str | None:
     """Tell Stripe; returns what is left to do by hand, if anything."""
     if account.auth_kind is AuthKind.API_KEY_ENV:
         return f"The key in {account.api_key_env} stays valid until you delete it at Stripe."
-    by_hand = "Remove the app in the account's Stripe Dashboard (Installed apps)."
+    by_hand = (
+        "Nothing is read any more, as the tokens are deleted here. So that Stripe does not list "
+        "this app either, the account's owner uninstalls it in the Stripe Dashboard: "
+        "Settings, Installed apps."
+    )
     if settings.stripe_client_id is None or settings.stripe_secret_key is None:
-        return (
-            f"STRIPE_CLIENT_ID or STRIPE_SECRET_KEY is not set, so Stripe was not told. {by_hand}"
-        )
+        return f"Stripe was not told: STRIPE_CLIENT_ID or STRIPE_SECRET_KEY is not set. {by_hand}"
     if settings.stripe_connect_base != account.connect_base:
         # The platform's key must not go to a server that it was not meant for.
-        return f"It was connected at {account.connect_base}, which was not told. {by_hand}"
+        return f"Stripe was not told: it was connected at {account.connect_base}. {by_hand}"
     try:
         stripe_api.deauthorise(
             account.connect_base,
@@ -365,5 +367,7 @@ def _deauthorise(settings: Settings, account: Account) -> str | None:
             account_id=account.account_id,
         )
     except StripeAnswerError as error:
-        return f"{error} {by_hand}"
+        if account.auth_kind is AuthKind.APP_OAUTH:
+            return f"A Stripe App can be ended by its owner alone. Stripe said: {error} {by_hand}"
+        return f"Stripe did not withdraw the access: {error} {by_hand}"
     return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,12 @@ STORAGE_VERSION = "v1.0.0"
 
 MARTS_SCHEMA = "marts"
 MARTS_FILE = "marts.duckdb"
+SPILLED = "spilled"
+
+#: In the order in which pages ask: one account, its newest days. DuckDB keeps the least and the
+#: greatest value of each 122,880 rows, and skips those that a reader's account and days rule out.
+ACCOUNT = "account_id"
+DAYS = ("day", "revenue_day")
 
 #: Says of each account in the file how fresh it is, and which build this is.
 ABOUT = "_published"
@@ -94,12 +101,18 @@ def publish_marts(
             " order by table_name, ordinal_position",
             [MARTS_SCHEMA],
         ).fetchall()
-        names = dict.fromkeys(str(table) for table, _, _ in columns)
-        tables = [_copy_table(connection, name) for name in names]
+        spilled = str(stage / SPILLED).replace("'", "''")
+        connection.execute(f"set temp_directory = '{spilled}'")
+        names: dict[str, list[str]] = {}
+        for table, column, _ in columns:
+            names.setdefault(str(table), []).append(str(column))
+        tables = [_copy_table(connection, *entry) for entry in names.items()]
         connection.execute(
             _ABOUT_QUERY, {"run_id": run_id, "schema_version": _schema_version(columns)}
         )
         connection.execute("detach published")
+    # What sorting had no memory for; gone already, unless DuckDB left an empty directory.
+    shutil.rmtree(stage / SPILLED, ignore_errors=True)
     sync_to_disk(aside)
     put_in_place(stage, published, build, kept=kept)
     sync_to_disk(published)
@@ -111,11 +124,22 @@ def _schema_version(columns: list[tuple[str, str, str]]) -> str:
     return hashlib.sha256(repr(columns).encode()).hexdigest()[:12]
 
 
-def _copy_table(connection: duckdb.DuckDBPyConnection, name: str) -> PublishedTable:
+def _copy_table(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: list[str]
+) -> PublishedTable:
     quoted = '"' + name.replace('"', '""') + '"'
-    connection.execute(f"create table published.main.{quoted} as from {MARTS_SCHEMA}.{quoted}")
+    rows = f"from {MARTS_SCHEMA}.{quoted}{reading_order(columns)}"
+    connection.execute(f"create table published.main.{quoted} as {rows}")
     row = connection.execute(f"select count(*) from published.main.{quoted}").fetchone()  # noqa: S608 - a quoted identifier
     return PublishedTable(name=name, rows=int(row[0]) if row else 0)
+
+
+def reading_order(columns: Collection[str]) -> str:
+    """Return the clause that puts a mart's rows in the order in which pages read them."""
+    if ACCOUNT not in columns:
+        return ""
+    day = next((f", {column} desc" for column in DAYS if column in columns), "")
+    return f" order by {ACCOUNT}{day}"
 
 
 def sync_to_disk(path: Path) -> None:

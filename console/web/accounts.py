@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import HTTPException
+from fastapi import Depends, HTTPException
 from sqlalchemy.engine import Engine
 
 from connections.accounts import get_account
@@ -18,8 +19,9 @@ from connections.requests import manual_syncs_left
 from connections.standing import AccountState, Standing, state_of
 from connections.sync_reports import last_syncs, open_requests
 from connections.tiers import Tier, get_tier
+from console.web.context import Web, web_of
 from console.web.progress import foremost
-from console.web.viewer import Viewer
+from console.web.viewer import Viewer, current_viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,15 @@ def seen_account(engine: Engine, viewer: Viewer, account_id: str) -> Account:
         except UnknownAccountError:
             pass
     raise HTTPException(404, "There is no such account.")
+
+
+def account_of_address(
+    account_id: str,
+    web: Annotated[Web, Depends(web_of)],
+    viewer: Annotated[Viewer, Depends(current_viewer)],
+) -> Account:
+    """The account that a route's address names, for routes that are about one."""
+    return seen_account(web.engine, viewer, account_id)
 
 
 def _state(account: Account, request: SyncRequest | None, now: datetime) -> AccountState:

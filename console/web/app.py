@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -14,6 +12,7 @@ from sqlalchemy.engine import Engine
 from connections.settings import Settings
 from connections.vault import Vault
 from connections.web_settings import WebSettings
+from console.web.assets import FOLDERS, asset
 from console.web.context import HERE, Web
 from console.web.csrf import CsrfGuard, csrf_input, csrf_token
 from console.web.guard import Guard
@@ -87,12 +86,13 @@ def create_app(
     web.templates.env.globals |= {
         "csrf_input": csrf_input,
         "csrf_token": csrf_token,
+        "asset": asset,
         "login_demanded": web.web_settings.login_demanded,
     }
     app.state.marts = PublishedMarts(settings.published_dir / "marts.duckdb")
     teach(web.templates.env)
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    app.mount("/library", StaticFiles(directory=_chart_library()), name="library")
+    for address, folder in FOLDERS.items():
+        app.mount(address, StaticFiles(directory=folder), name=address.strip("/"))
     for router in ROUTERS:
         app.include_router(router)
     _guard(app, web)
@@ -111,11 +111,3 @@ def _guard(app: FastAPI, web: Web) -> None:
         scheme="https" if web.web_settings.secure else "http",
     )
     app.add_middleware(SecurityHeaders, secure=web.web_settings.secure)
-
-
-def _chart_library() -> Path:
-    """Where plotly.min.js lies: it comes with plotly's Python package, which is not imported."""
-    spec = find_spec("plotly")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("plotly is not installed: run make setup")
-    return Path(spec.origin).parent / "package_data"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from console.web.assets import caching
 from console.web.paths import is_asset
 
 
@@ -75,8 +76,11 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
-                # Others' numbers must not be in a cache; styles and scripts are asked for again.
-                headers.setdefault("Cache-Control", "no-cache" if is_asset(scope) else "no-store")
+                # Others' numbers must not be in a cache.
+                kept = caching(scope) if is_asset(scope) else "no-store"
+                if message["status"] >= 400:
+                    kept = "no-store"
+                headers.setdefault("Cache-Control", kept)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -220,7 +220,11 @@ class TestDisconnect:
         stripe.answer_with = (401, {"error": "invalid_client", "error_description": "not ours"})
         result = disconnect(engine, stripe_settings, "acct_A1")
         assert result.account.status is AccountStatus.DISCONNECTED
-        assert "not ours" in (result.remark or "")
+        remark = result.remark or ""
+        assert "not ours" in remark
+        # What is left to do, and that nothing goes on meanwhile.
+        assert "Installed apps" in remark
+        assert "Nothing is read any more" in remark
 
     def test_the_platform_key_never_goes_to_another_server(
         self,

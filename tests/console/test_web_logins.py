@@ -250,7 +250,7 @@ def test_a_public_address_is_the_only_name(engine: Engine, settings: Settings) -
         browser.headers["host"] = "metrics.example.com"
         page = browser.get("/login")
         assert page.status_code == 200
-        assert 'href="https://metrics.example.com/static/' in page.text
+        assert 'href="/static/door.css?v=' in page.text
         assert page.headers["strict-transport-security"] == "max-age=31536000"
         (cookie,) = page.headers.get_list("set-cookie")
         assert cookie.startswith("__Host-dashtray_browser=")
@@ -269,6 +269,21 @@ def test_every_answer_carries_the_headers(open_house: Site) -> None:
         expected = "no-cache" if path.startswith("/static") else "no-store"
         assert headers["cache-control"] == expected
         assert "server" not in headers or headers["server"] == "uvicorn"
+
+
+def test_a_file_named_with_its_version_is_kept(open_house: Site) -> None:
+    browser = open_house.browser()
+    [named] = re.findall(
+        r'href="(/static/console\.css\?v=[0-9a-f]+)"', browser.get("/payments").text
+    )
+    assert browser.get(named).headers["cache-control"] == "public, max-age=31536000, immutable"
+    # Another version's page, and a file that is not there.
+    for other in ("/static/console.css?v=0", "/static/console.css?v=None"):
+        assert browser.get(other).headers["cache-control"] == "no-cache"
+    for nowhere in ("/static/none.css?v=None", "/static/%2e%2e/app.py?v=1", "/static/?v=%00"):
+        answer = browser.get(nowhere)
+        assert answer.status_code in {400, 404}
+        assert "immutable" not in answer.headers["cache-control"]
 
 
 def test_cookies_are_for_the_server_alone(guarded: Site) -> None:

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 NEEDED = (
     "connections",
+    "console",
     "dbt_project",
     "dlt_sources",
     "orchestration",

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -19,7 +20,7 @@ from connections.postgres import open_database
 from connections.requests import claim_requests, recent_requests, request_sync
 from console.demo.simulator import Simulator
 from tests.browser.site import serving_console
-from tests.console.numbers.conftest import connect
+from tests.console.served import connect_accounts
 from tests.console.site import TOKEN, Browser
 from tests.e2e.conftest import Deployment, advance, postgres_kept_up
 from tests.e2e.searching import found_in_files, found_in_postgres
@@ -126,7 +127,7 @@ def test_whoever_watches_an_import_does_not_hold_up_the_end(deployment: Deployme
         httpx.Client(timeout=30) as watcher,
         ExitStack() as watching,
     ):
-        connect(engine, "acct_A1")
+        connect_accounts(engine, ["acct_A1"], datetime.now(UTC))
         request_sync(engine, "acct_A1", RequestKind.MANUAL)
         with serving_console(deployment) as url:
             events = watching.enter_context(

@@ -60,6 +60,23 @@ def test_the_published_file_holds_the_marts_and_nothing_else(tmp_path: Path) -> 
     assert ("TIMESTAMP WITH TIME ZONE",) not in types
 
 
+def test_rows_lie_as_pages_read_them_by_account_and_the_newest_day_first(tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    make_warehouse(warehouse, 1)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "create table marts.facts as select 'acct_' || n % 3 as account_id,"
+            " date '2026-01-01' + (n * 7 % 20)::int as day from range(60) as r(n)"
+        )
+
+    publish_marts(warehouse, tmp_path / "published", "run-1")
+
+    with duckdb.connect(str(tmp_path / "published" / "marts.duckdb"), read_only=True) as connection:
+        rows = connection.execute("select account_id, -epoch(day) from facts").fetchall()
+    assert rows == sorted(rows)
+    assert not list((tmp_path / "published").glob("builds/*/spilled*"))
+
+
 def test_old_drivers_can_open_it(tmp_path: Path) -> None:
     make_warehouse(tmp_path / "warehouse.duckdb", 1)
     publish_marts(tmp_path / "warehouse.duckdb", tmp_path / "published", "run-1")

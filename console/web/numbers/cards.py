@@ -11,7 +11,7 @@ from console.web.numbers import formats, sparkline
 from console.web.numbers.data import Column, Data, Shown
 from console.web.numbers.definitions import definitions
 from console.web.numbers.formats import Number
-from console.web.numbers.metrics import Good, Metric, Over, Unit
+from console.web.numbers.metrics import Across, Good, Metric, Over, Unit
 from console.web.numbers.published import Reader
 from console.web.numbers.queries import Period, known_span, series, total
 from console.web.numbers.selection import Selection
@@ -97,7 +97,7 @@ def draw(data: Data, selection: Selection, metric: Metric) -> Card:
         metric=metric,
         value=formats.short(value, metric.unit, currency, locale),
         exact=formats.full(value, metric.unit, currency, locale),
-        missing=_missing(metric, now, value, data),
+        missing=_missing(metric, now, value, data, selection),
         change=movement.text if movement else None,
         change_words=movement.words if movement else None,
         no_change=None if movement or value is None else _no_change(selection, metric, before),
@@ -139,12 +139,25 @@ def _movement(
     return _Movement(text, words, tone, "↑" if up else "↓")
 
 
-def _missing(metric: Metric, now: Period | None, value: Number | None, data: Data) -> str | None:
+def _missing(
+    metric: Metric, now: Period | None, value: Number | None, data: Data, selection: Selection
+) -> str | None:
     if value is not None:
         return None
     if now is None:
         return data.empty
+    if selection.is_reporting and (why := not_together(metric, now)):
+        return why
     return f"No number: {metric.when_null}."
+
+
+def not_together(metric: Metric, now: Period) -> str | None:
+    """Why there is no number in the reporting currency, if that is the reason."""
+    if metric.across is Across.APART:
+        return "Told for one currency at a time."
+    if metric.across is Across.CONVERTED and now.missing_rates:
+        return f"No exchange rate for {', '.join(now.missing_rates).upper()} on some day."
+    return None
 
 
 def _nothing(selection: Selection) -> str:
@@ -162,6 +175,8 @@ def _no_change(selection: Selection, metric: Metric, before: Number | None) -> s
 
 
 def _estimated_words(metric: Metric, now: Period, selection: Selection) -> str:
+    if selection.is_reporting:
+        return "A part of it rests on estimated history."
     if metric.over is Over.CLOSE:
         share = formats.compact(
             now.estimated_share, Unit.RATE, selection.currency, selection.locale

@@ -102,13 +102,21 @@ def bars(
 
     def draw(data: Data, selection: Selection) -> Figure:
         x = periods(data, selection)
-        unit, labels = _named(data, series)
+        there = {column.name for column in data.columns}
+        shown = [each for each in series if each[0] in there]
+        unit, labels = _named(data, shown)
         estimated = data.column("is_estimated")
+        # Of a period in which one part is not known, a stack of the others would mislead.
+        known = [
+            None not in values
+            for values in zip(*(data.column(name) for name, _ in shown), strict=True)
+        ]
         stacked = {
             name: [
-                Decimal(value or 0) * (-1 if name in negated else 1) for value in data.column(name)
+                Decimal(value if whole else 0) * (-1 if name in negated else 1)
+                for value, whole in zip(data.column(name), known, strict=True)
             ]
-            for name, _ in series
+            for name, _ in shown
         }
         traces = [
             bar(
@@ -120,12 +128,15 @@ def bars(
                 color,
                 estimated,
             )
-            for name, color in series
+            for name, color in shown
         ]
         stacks = list(zip(*stacked.values(), strict=True))
         if sum_line is not None:
             label, color = sum_line
-            net = line(label, x, [sum(stack) for stack in stacks], unit, selection, color)
+            sums = [
+                sum(stack) if whole else None for stack, whole in zip(stacks, known, strict=True)
+            ]
+            net = line(label, x, sums, unit, selection, color)
             net["line"] |= {"width": 1.75}
             traces.append(net)
         if any(estimated):

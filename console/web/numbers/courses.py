@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from console.web.numbers import formats
 from console.web.numbers.data import Column, Data, Shown
-from console.web.numbers.metrics import get_metric
+from console.web.numbers.metrics import FX, METRICS, get_metric
 from console.web.numbers.published import Reader
 from console.web.numbers.queries import known_span, series, total
 from console.web.numbers.selection import Selection
@@ -16,16 +16,19 @@ Query = Callable[[Reader, Selection], Data]
 MOVEMENTS = ("mrr_new", "mrr_reactivation", "mrr_expansion", "mrr_contraction", "mrr_churn")
 
 
-def course(*names: str) -> Query:
+def course(*names: str, with_fx: bool = False) -> Query:
     """A query of these metrics by period, with whether the first of them is estimated.
 
     Args:
         names: Metrics.
+        with_fx: Whether, in the reporting currency, what rates did is one of them.
     """
-    metrics = [get_metric(name) for name in names]
+    known = [get_metric(name) for name in names]
 
     def read(reader: Reader, selection: Selection) -> Data:
+        metrics = [*known, FX] if with_fx and selection.is_reporting else known
         points = series(reader, selection, selection.span)
+        missing = {each for point in points for each in point.missing_rates}
         return Data(
             columns=(
                 Column("period", "Period", Shown.DAY),
@@ -41,6 +44,7 @@ def course(*names: str) -> Query:
                 for point in points
             ],
             facts={"days": [point.days for point in points]},
+            note=_without_rates(missing) if missing else None,
             empty=_nothing(selection, names),
         )
 
@@ -59,6 +63,7 @@ def mrr(reader: Reader, selection: Selection) -> Data:
         columns=(*data.columns, Column("former_mrr", "Former period", data.columns[1].kind)),
         rows=[(*row, padded[place]) for place, row in enumerate(data.rows)],
         facts=data.facts,
+        note=data.note,
         empty=data.empty,
     )
 
@@ -66,7 +71,11 @@ def mrr(reader: Reader, selection: Selection) -> Data:
 def waterfall(reader: Reader, selection: Selection) -> Data:
     """From the MRR before the range to that at its close, movement by movement."""
     whole = total(reader, selection, selection.span)
-    names = ("mrr_opening", *MOVEMENTS, "mrr")
+    steps = [METRICS[name] for name in ("mrr_opening", *MOVEMENTS, "mrr")]
+    if selection.is_reporting:
+        steps.insert(-1, FX)
+    # A step that nobody knows would make all the later ones wrong.
+    known = whole is not None and all(whole.values[step.name] is not None for step in steps)
     labels = {"mrr_opening": "Opening", "mrr": "Closing"}
     kind = get_metric("mrr").unit
     return Data(
@@ -78,17 +87,24 @@ def waterfall(reader: Reader, selection: Selection) -> Data:
         ),
         rows=[
             (
-                name,
-                labels.get(name) or get_metric(name).label.removesuffix(" MRR"),
-                whole.values[name],
-                whole.is_estimated(get_metric(name)),
+                step.name,
+                labels.get(step.name) or step.label.removesuffix(" MRR"),
+                whole.values[step.name],
+                whole.is_estimated(step),
             )
-            for name in names
+            for step in steps
         ]
-        if whole
+        if whole and known
         else [],
-        empty=_nothing(selection, names),
+        empty=_without_rates(whole.missing_rates)
+        if whole and whole.missing_rates
+        else _nothing(selection, [step.name for step in steps]),
     )
+
+
+def _without_rates(currencies: Iterable[str]) -> str:
+    listed = ", ".join(each.upper() for each in sorted(currencies))
+    return f"Days without an exchange rate for {listed} are left out: dashtray rates import."
 
 
 def _nothing(selection: Selection, names: Sequence[str]) -> str:

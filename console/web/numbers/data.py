@@ -25,6 +25,8 @@ class Shown(StrEnum):
     DAY = "day"
     MONTH = "month"
     FLAG = "flag"
+    STATUS = "status"
+    """Stripe's word for how something is."""
     LINK = "link"
 
 

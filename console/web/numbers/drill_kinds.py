@@ -39,7 +39,7 @@ def _money(name: str, label: str) -> Column:
 
 _CUSTOMER = Column("customer", "Customer", Shown.TEXT)
 _DAY = Column("day", "Day", Shown.DAY)
-_STATUS = Column("status", "Status", Shown.TEXT)
+_STATUS = Column("status", "Status", Shown.STATUS)
 _LINK = Column("stripe_url", "Stripe", Shown.LINK)
 _PLAN = Column("plan", "Plan", Shown.TEXT)
 _ESTIMATED = Column("is_estimated", "", Shown.FLAG)
@@ -66,10 +66,24 @@ def local(instant: str) -> str:
 
 
 def around(instant: str) -> str:
-    """Instants whose local day may be in the range: cheap to tell, before the zone is looked up."""
+    """Instants whose local day is in the range.
+
+    A zone is at most a day away from UTC, so most instants are in or out without looking it up,
+    which costs more than everything else here; only those near the ends are told exactly.
+    """
     return (
         f"facts.{instant} between $first::timestamp - interval 1 day"
-        f" and $last::timestamp + interval 2 day and {local(instant)} between $first and $last"
+        f" and $last::timestamp + interval 2 day"
+        f" and (facts.{instant} between $first::timestamp + interval 1 day"
+        f" and $last::timestamp - interval 1 day or {local(instant)} between $first and $last)"
+    )
+
+
+def until(instant: str) -> str:
+    """Instants whose local day is not after the range."""
+    return (
+        f"(facts.{instant} < $last::timestamp - interval 1 day"
+        f" or facts.{instant} <= $last::timestamp + interval 2 day and {local(instant)} <= $last)"
     )
 
 

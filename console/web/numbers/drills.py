@@ -15,13 +15,13 @@ from console.web.numbers.drill_kinds import (
     attempts,
     customers,
     lines,
-    local,
     movements,
     payments,
     spans,
     subscribers,
     subscriptions,
     trials,
+    until,
 )
 
 _ACTIVE = "facts.status in ('active', 'past_due')"
@@ -62,9 +62,7 @@ DRILLS: Mapping[str, Drill] = MappingProxyType(
         "trial_starts": trials("started_day", "Trials that began in this period"),
         "trial_conversions": trials("converted_day", "Trials that converted in this period"),
         "trial_conversion_rate": trials("started_day", "Trials that began in this period", None),
-        "customer_count": customers(
-            f"not facts.is_deleted and {local('created_at')} <= $last", "Customers"
-        ),
+        "customer_count": customers(f"not facts.is_deleted and {until('created_at')}", "Customers"),
         "new_customers": customers(around("created_at"), "Customers created in this period"),
         "customer_growth_rate": customers(around("created_at"), "Customers created in this period"),
         "active_subscribers": spans("facts.mrr > 0", _PAYING),

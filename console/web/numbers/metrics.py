@@ -51,6 +51,19 @@ class Over(StrEnum):
     """A quotient: of the sums of its parts over the period, never the mean of days."""
 
 
+class Across(StrEnum):
+    """How the numbers of several currencies become one, in the reporting currency."""
+
+    CONVERTED = "converted"
+    """An amount: converted by the marts, at the operator's rates."""
+    ADDED = "added"
+    """A count of what has one currency each: subscriptions, payments."""
+    SAME = "same"
+    """Of the whole account anyway."""
+    APART = "apart"
+    """It cannot be told of all of them together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One column of `metrics_daily`.
@@ -66,6 +79,8 @@ class Metric:
         parts: For `Over.PARTS`: numerator and denominator, SQL over `days` joined with `parts`
             (`queries`).
         of_account: Whether it belongs to the whole account and repeats for each currency.
+        kept_apart: Whether it exists in one currency at a time alone, though it is an amount or a
+            count: the marts do not convert it, or one customer may count in several currencies.
     """
 
     name: str
@@ -77,6 +92,20 @@ class Metric:
     when_null: str = ""
     parts: tuple[str, str] | None = None
     of_account: bool = False
+    kept_apart: bool = False
+
+    @property
+    def across(self) -> Across:
+        """How the currencies' numbers become one in the reporting currency."""
+        if self.of_account:
+            return Across.SAME
+        if self.kept_apart:
+            return Across.APART
+        if self.unit is Unit.MONEY:
+            return Across.CONVERTED
+        # A quotient of sums is that of all currencies' sums.
+        is_count = self.unit is Unit.COUNT or self.over is Over.PARTS
+        return Across.ADDED if is_count else Across.APART
 
     @property
     def is_estimable(self) -> bool:
@@ -162,10 +191,36 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 "the day 30 days earlier lies before the imported history, or had no customers",
                 of_account=True,
             ),
-            Metric("active_subscribers", "Active subscribers", _C, _UP, _CLOSE, _CUSTOMERS),
-            Metric("new_subscribers", "New subscribers", _C, _UP, _SUM, _CUSTOMERS),
-            Metric("reactivated_subscribers", "Reactivated subscribers", _C, _UP, _SUM, _CUSTOMERS),
-            Metric("churned_subscribers", "Churned subscribers", _C, _DOWN, _SUM, _CUSTOMERS),
+            Metric(
+                "active_subscribers",
+                "Active subscribers",
+                _C,
+                _UP,
+                _CLOSE,
+                _CUSTOMERS,
+                kept_apart=True,
+            ),
+            Metric(
+                "new_subscribers", "New subscribers", _C, _UP, _SUM, _CUSTOMERS, kept_apart=True
+            ),
+            Metric(
+                "reactivated_subscribers",
+                "Reactivated subscribers",
+                _C,
+                _UP,
+                _SUM,
+                _CUSTOMERS,
+                kept_apart=True,
+            ),
+            Metric(
+                "churned_subscribers",
+                "Churned subscribers",
+                _C,
+                _DOWN,
+                _SUM,
+                _CUSTOMERS,
+                kept_apart=True,
+            ),
             Metric(
                 "arpu",
                 "ARPU",
@@ -174,6 +229,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 _CLOSE,
                 _CUSTOMERS,
                 _NO_SUBSCRIBERS,
+                kept_apart=True,
             ),
             Metric(
                 "ltv",
@@ -183,6 +239,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 _CLOSE,
                 _CUSTOMERS,
                 "nobody churned in the 30 days before, so no lifetime can be told",
+                kept_apart=True,
             ),
             Metric(
                 "realised_revenue_per_customer",
@@ -192,6 +249,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 _CLOSE,
                 _CUSTOMERS,
                 "nobody has paid yet",
+                kept_apart=True,
             ),
             Metric(
                 "customer_churn_rate_30d",
@@ -270,7 +328,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 _PAYMENTS,
             ),
             Metric("recovered_payments", "Recovered payments", _C, _UP, _SUM, _PAYMENTS),
-            Metric("recovered_amount", "Recovered amount", _M, _UP, _SUM, _PAYMENTS),
+            Metric(
+                "recovered_amount", "Recovered amount", _M, _UP, _SUM, _PAYMENTS, kept_apart=True
+            ),
             Metric(
                 "payment_recovery_rate",
                 "Payment recovery rate",
@@ -297,6 +357,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         )
     }
 )
+
+#: What rates alone did to MRR; only in the reporting currency, and no column of `metrics_daily`.
+FX = Metric("mrr_fx", "Exchange rates", _M, _NEITHER, _SUM, _MOVEMENTS)
 
 
 def get_metric(name: str) -> Metric:

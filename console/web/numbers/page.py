@@ -6,9 +6,9 @@ with numbers_of(request, web, viewer) as numbers:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fastapi import Request
@@ -92,6 +92,7 @@ def numbers_of(
     web: Web,
     viewer: Viewer,
     parameters: Mapping[str, str] | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> Iterator[Numbers]:
     """Open the published marts for one answer.
 
@@ -100,6 +101,7 @@ def numbers_of(
         web: The console's parts.
         viewer: Who looks; accounts that they may not see are as if they did not exist.
         parameters: In place of the URL's own.
+        metrics: Those that the answer shows; None = any.
 
     Raises:
         SelectionError: A parameter has a value that there is not.
@@ -129,4 +131,7 @@ def numbers_of(
         reach = reach_of(reader, account)
         if reach is None:
             raise NoNumbers(f"No numbers of {account} are published yet.", seen[account])
-        yield Numbers(reader, asked.resolve(reach), seen[account], accounts)
+        selection = asked.resolve(reach)
+        if metrics is not None:
+            selection = replace(selection, metrics=tuple(dict.fromkeys(metrics)))
+        yield Numbers(reader, selection, seen[account], accounts)

@@ -12,8 +12,9 @@ from datetime import UTC, date
 from decimal import Decimal
 from typing import Any
 
+from console.web.numbers.days import column, days
 from console.web.numbers.formats import Number
-from console.web.numbers.metrics import METRICS, Metric, Over
+from console.web.numbers.metrics import FX, METRICS, Across, Metric, Over
 from console.web.numbers.published import Reader, Row
 from console.web.numbers.selection import Reach, Selection, Span
 
@@ -31,6 +32,7 @@ class Period:
         values: Every metric by its name; None = NULL.
         estimated_share: Share of MRR at its close that rests on estimated history.
         most_estimated: The largest such share of its days.
+        missing_rates: Currencies that a day of it has no exchange rate for.
     """
 
     starts: date
@@ -39,6 +41,7 @@ class Period:
     values: dict[str, Number | None]
     estimated_share: Decimal
     most_estimated: Decimal
+    missing_rates: tuple[str, ...] = ()
 
     @property
     def days(self) -> int:
@@ -73,7 +76,11 @@ def reach_of(reader: Reader, account: str) -> Reach | None:
         select
             accounts.account_id, accounts.name, accounts.default_currency,
             accounts.today, accounts.first_day, accounts.reporting_time_zone, accounts.now_at,
-            accounts.watched_from, days.currencies
+            accounts.watched_from, days.currencies,
+            (
+                select any_value(reporting_currency) from metrics_daily_reporting
+                where account_id = ?
+            ) as reporting
         from dim_accounts as accounts
         inner join (
             select account_id, list(distinct currency order by currency) as currencies
@@ -82,7 +89,7 @@ def reach_of(reader: Reader, account: str) -> Reach | None:
             group by account_id
         ) as days on accounts.account_id = days.account_id
         """,
-        (account,),
+        (account, account),
     )
     return _reach(rows[0]) if rows else None
 
@@ -99,6 +106,7 @@ def _reach(row: Row) -> Reach:
         timezone=row["reporting_time_zone"],
         as_of=row["now_at"].replace(tzinfo=UTC),
         watched_from=row["watched_from"].replace(tzinfo=UTC),
+        reporting=row["reporting"] if currencies != [row["reporting"]] else None,
     )
 
 
@@ -119,104 +127,69 @@ def known_span(reach: Reach, metric: Metric, span: Span) -> bool:
     return reach.first_day <= span.first
 
 
-def _columns() -> str:
-    columns = []
-    for metric in METRICS.values():
-        match metric.over:
-            case Over.CLOSE:
-                columns.append(f"arg_max_null({metric.name}, day) as {metric.name}")
-            case Over.OPEN:
-                columns.append(f"arg_min_null({metric.name}, day) as {metric.name}")
-            case Over.SUM:
-                columns.append(f"sum({metric.name}) as {metric.name}")
-            case Over.PARTS:
-                top, bottom = metric.parts or ("", "")
-                columns.append(f"coalesce(sum({top}), 0)::hugeint as {metric.name}__top")
-                columns.append(f"coalesce(sum({bottom}), 0)::hugeint as {metric.name}__bottom")
-    return ",\n            ".join(columns)
-
-
-# What quotients need and `metrics_daily` does not hold is counted from the facts, by their
-# day; each by one plain condition, which the scan can apply.
-_PERIODS = f"""
-    with lost as (
-        select day, count(*) as lost_payments
-        from fct_payments
-        where account_id = ? and currency = ? and day between ? and ? and outcome = 'failed'
-        group by day
-    ),
-    recovered as (
-        select day, sum(date_diff('second', first_failed_at, recovered_at)) as recovery_seconds
-        from fct_payments
-        where account_id = ? and currency = ? and day between ? and ? and is_recovered
-        group by day
-    ),
-    trials as (
+_PERIODS = """
+    {days}
         select
-            started_day as day,
-            count(*) filter (where outcome = 'converted') as trials_converted,
-            count(*) filter (where outcome = 'lost') as trials_lost
-        from fct_trials
-        where account_id = ? and currency = ? and started_day between ? and ?
-        group by started_day
-    ),
-    days as (
-        select
-            metrics_daily.*,
-            coalesce(lost_payments, 0) as lost_payments,
-            coalesce(recovery_seconds, 0) as recovery_seconds,
-            coalesce(trials_converted, 0) as trials_converted,
-            coalesce(trials_lost, 0) as trials_lost
-        from metrics_daily
-        left join lost using (day)
-        left join recovered using (day)
-        left join trials using (day)
-        where account_id = ? and currency = ? and day between ? and ?
-    )
-        select
-            {{starts}} as starts,
-            grouping({{starts}}) = 1 as is_total,
+            {starts} as starts,
+            grouping({starts}) = 1 as is_total,
             min(day) as first,
             max(day) as last,
             coalesce(arg_max_null(estimated_mrr_share, day), 0) as estimated_share,
             coalesce(max(estimated_mrr_share), 0) as most_estimated,
-            {_columns()}
+            {missing} as missing_rates,
+            {columns}
         from days
-        group by grouping sets (({{starts}}), ())
+        group by grouping sets (({starts}), ())
         having count(*) > 0
         order by starts
-"""  # noqa: S608 - only names from the table of metrics
+"""
 
 
 def _periods(
     reader: Reader, selection: Selection, span: Span
 ) -> tuple[list[Period], Period | None]:
     """Each period and the whole range, by one query: reading the days is most of its work."""
-    query = _PERIODS.format(starts=f"date_trunc('{selection.grain}', day)::date")
-    one = (selection.account, selection.currency, span.first, span.last)
+    names = METRICS if selection.metrics is None else selection.metrics
+    metrics = [METRICS[name] for name in names]
+    reporting = selection.is_reporting
+    if reporting:
+        metrics.append(FX)
+    query = _PERIODS.format(
+        days=days(metrics, reporting=reporting),
+        starts=f"date_trunc('{selection.grain}', day)::date",
+        missing="string_agg(distinct missing_rates, ',')" if reporting else "null",
+        columns=",\n            ".join(column(each, reporting=reporting) for each in metrics),
+    )
+    values = {
+        "account": selection.account,
+        "currency": selection.currency,
+        "first": span.first,
+        "last": span.last,
+    }
 
     def make() -> tuple[list[Period], Period | None]:
-        rows = reader.rows(query, one * 4)
-        wholes = [_period(row) for row in rows if row["is_total"]]
-        parts = [_period(row) for row in rows if not row["is_total"]]
+        rows = reader.named(query, values)
+        wholes = [_period(row, metrics, reporting) for row in rows if row["is_total"]]
+        parts = [_period(row, metrics, reporting) for row in rows if not row["is_total"]]
         return parts, wholes[0] if wholes else None
 
-    return reader.once(("periods", selection.grain, *one), make)
+    return reader.once((query, *values.values()), make)
 
 
-def _period(row: Row) -> Period:
+def _period(row: Row, metrics: Sequence[Metric], reporting: bool) -> Period:
     return Period(
         starts=row["starts"],
         first=row["first"],
         last=row["last"],
-        values={name: _value(metric, row) for name, metric in METRICS.items()},
+        values={metric.name: _value(metric, row, reporting) for metric in metrics},
         estimated_share=row["estimated_share"],
         most_estimated=row["most_estimated"],
+        missing_rates=tuple(sorted(set((row["missing_rates"] or "").split(",")) - {""})),
     )
 
 
-def _value(metric: Metric, row: Row) -> Number | None:
-    if metric.over is not Over.PARTS:
+def _value(metric: Metric, row: Row, reporting: bool) -> Number | None:
+    if metric.over is not Over.PARTS or (reporting and metric.across is Across.APART):
         value: Any = row[metric.name]
         return value if value is None or isinstance(value, Decimal) else int(value)
     top, bottom = row[f"{metric.name}__top"], row[f"{metric.name}__bottom"]

@@ -96,6 +96,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "all": Preset("All imported", lambda today, first: Span(min(first, today), today)),
     }
 )
+#: The word for all currencies in the one that the operator reports in.
+REPORTING = "reporting"
 CUSTOM = "custom"
 DEFAULT_RANGE = "30d"
 #: A range that no picker makes by mistake.
@@ -121,6 +123,8 @@ class Reach:
         timezone: In which its days are cut.
         as_of: When its last completed sync began, by Stripe's clock.
         watched_from: From when every change of a subscription is known exactly.
+        reporting: The currency that all of them are converted to; None = there is none, or it
+            would say nothing new.
     """
 
     account: str
@@ -131,6 +135,12 @@ class Reach:
     timezone: str
     as_of: datetime
     watched_from: datetime
+    reporting: str | None = None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that `currency=` may have."""
+        return (*self.currencies, REPORTING) if self.reporting else self.currencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +149,7 @@ class Selection:
 
     Attributes:
         reach: The account, and how far its numbers go.
-        currency: In lower case.
+        currency: In lower case; that amounts are in.
         range: The picker's word.
         span: Its days, cut at the imported history.
         asked: Its days as asked.
@@ -147,6 +157,8 @@ class Selection:
         grain: What one point covers.
         locale: How numbers and days are written.
         locale_chosen: Whether the address says so, and not the browser.
+        is_reporting: Whether it is all currencies together, converted.
+        metrics: The metrics that the answer needs; None = all. Fewer are read faster.
     """
 
     reach: Reach
@@ -158,6 +170,8 @@ class Selection:
     grain: Grain
     locale: Locale
     locale_chosen: bool = False
+    is_reporting: bool = False
+    metrics: tuple[str, ...] | None = None
 
     @property
     def account(self) -> str:
@@ -185,7 +199,7 @@ class Selection:
         """The words of this selection: `parse` gives the same one for them."""
         words = {
             "account": self.account,
-            "currency": self.currency,
+            "currency": REPORTING if self.is_reporting else self.currency,
             "range": self.range,
             "compare": str(self.comparison),
             "grain": str(self.grain),
@@ -222,16 +236,19 @@ class Asked:
         Raises:
             SelectionError: The account has nothing in that currency, or the days are not in order.
         """
-        if self.currency is not None and self.currency not in reach.currencies:
+        if self.currency is not None and self.currency not in reach.choices:
             raise SelectionError(
                 f"currency={self.currency}: {reach.account} has no numbers in it. "
-                f"Choose one of: {', '.join(reach.currencies)}."
+                f"Choose one of: {', '.join(reach.choices)}."
             )
         asked = self._days(reach)
+        is_reporting = self.currency == REPORTING
+        currency = reach.reporting if is_reporting else self.currency
         first = min(max(asked.first, reach.first_day), asked.last)
         return Selection(
             reach=reach,
-            currency=self.currency or reach.currencies[0],
+            currency=currency or reach.currencies[0],
+            is_reporting=is_reporting,
             range=self.range,
             span=Span(first, asked.last),
             asked=asked,
@@ -306,8 +323,10 @@ def _account(value: str | None) -> str | None:
 
 
 def _currency(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"[A-Za-z]{3}", value):
-        raise SelectionError("currency= must be a currency's three letters, such as usd.")
+    if value is not None and not re.fullmatch(rf"[A-Za-z]{{3}}|{REPORTING}", value):
+        raise SelectionError(
+            f"currency= must be a currency's three letters, such as usd, or {REPORTING}."
+        )
     return None if value is None else value.lower()
 
 

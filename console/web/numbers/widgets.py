@@ -16,7 +16,7 @@ from connections.errors import DashtrayError
 from console.web.numbers import cards, charts, courses, facts, prose
 from console.web.numbers.cards import Card
 from console.web.numbers.data import Data
-from console.web.numbers.metrics import METRICS, Metric
+from console.web.numbers.metrics import METRICS, Across, Metric
 from console.web.numbers.plotting import Figure
 from console.web.numbers.published import Reader
 from console.web.numbers.selection import Selection
@@ -66,6 +66,8 @@ class Widget:
         size: When it is put on a dashboard.
         section: The heading that it stands under in the gallery.
         metrics: The metrics that it shows, for links to their definitions.
+        one_currency: Whether its rows are in the currency in which they were paid, so that there
+            is none of them in the reporting currency.
     """
 
     id: str
@@ -77,6 +79,14 @@ class Widget:
     size: Size
     section: str
     metrics: tuple[str, ...] = ()
+    one_currency: bool = False
+
+    def is_shown_in(self, selection: Selection) -> bool:
+        """Whether there can be numbers of it in the selected currency."""
+        if not selection.is_reporting or self.kind in {Kind.METRIC, Kind.TEXT}:
+            return True
+        together = any(METRICS[name].across is not Across.APART for name in self.metrics)
+        return together and not self.one_currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +141,11 @@ _ENTRIES = (
     Widget(
         "mrr_movements", _CHART, "MRR movements",
         "What came in and what was lost, period by period.",
-        courses.course(*courses.MOVEMENTS),
+        courses.course(*courses.MOVEMENTS, with_fx=True),
         charts.bars(
             ("mrr_new", "@chart-1"), ("mrr_reactivation", "@chart-4"),
             ("mrr_expansion", "@chart-2"), ("mrr_contraction", "@chart-3"),
-            ("mrr_churn", "@chart-5"), sum_line=("Net change", "@text"),
+            ("mrr_churn", "@chart-5"), ("mrr_fx", "@chart-6"), sum_line=("Net change", "@text"),
         ),
         _HALF, _RECURRING, courses.MOVEMENTS,
     ),
@@ -148,6 +158,7 @@ _ENTRIES = (
     Widget(
         "plan_mix", _CHART, "Plan mix", "MRR by price.",
         facts.plan_mix, charts.ranking("plan", "mrr", "@chart-1"), _HALF, _RECURRING,
+        one_currency=True,
     ),
     Widget(
         "subscriptions_over_time", _CHART, "Subscriptions",
@@ -176,7 +187,7 @@ _ENTRIES = (
     Widget(
         "cohorts", _CHART, "Cohorts",
         "Of the MRR that a month's new customers began with, what is left later.",
-        facts.cohorts, charts.cohorts, Size(12, 4), _CUSTOMERS,
+        facts.cohorts, charts.cohorts, Size(12, 4), _CUSTOMERS, one_currency=True,
     ),
     Widget(
         "customers_over_time", _CHART, "Customers and subscribers",
@@ -213,25 +224,25 @@ _ENTRIES = (
         "revenue_by_country", _CHART, "Revenue by country",
         "Captured charges by where the payer is.",
         facts.revenue_by_country, charts.ranking("country", "gross_revenue", "@chart-2"),
-        _HALF, _MONEY, ("gross_revenue",),
+        _HALF, _MONEY, ("gross_revenue",), one_currency=True,
     ),
     Widget(
         "failure_reasons", _CHART, "Why payments failed", "Failed attempts by Stripe's reason.",
         facts.failure_reasons, charts.ranking("reason", "failed_payments", "@chart-3"),
-        _HALF, _MONEY, ("failed_payments",),
+        _HALF, _MONEY, ("failed_payments",), one_currency=True,
     ),
     Widget(
         "top_customers", _TABLE, "Top customers", "The ten customers with the most MRR.",
-        facts.top_customers, _nothing, _HALF, _CUSTOMERS,
+        facts.top_customers, _nothing, _HALF, _CUSTOMERS, one_currency=True,
     ),
     Widget(
         "plans", _TABLE, "Plans", "Subscriptions, subscribers and MRR by price.",
-        facts.plan_mix, _nothing, _HALF, _RECURRING,
+        facts.plan_mix, _nothing, _HALF, _RECURRING, one_currency=True,
     ),
     Widget(
         "revenue_by_product", _TABLE, "Revenue by product",
         "Charges, refunds and disputes by what was sold.",
-        facts.revenue_by_product, _nothing, _HALF, _MONEY,
+        facts.revenue_by_product, _nothing, _HALF, _MONEY, one_currency=True,
     ),
 )  # fmt: skip
 
@@ -284,6 +295,8 @@ def render(
         UnknownWidget: There is none of that id.
     """
     widget = get_widget(widget_id)
+    if not widget.is_shown_in(selection):
+        return Rendered(widget, selection, Data((), []), None, _one_at_a_time(selection), False)
     if widget.kind is Kind.CHART and not charts:
         return Rendered(widget, selection, Data((), []), None, None, False)
     data = widget.query(reader, selection)
@@ -300,3 +313,8 @@ def render(
         empty=None if data.rows else data.empty,
         estimated="is_estimated" in names and any(data.column("is_estimated")),
     )
+
+
+def _one_at_a_time(selection: Selection) -> str:
+    choices = ", ".join(each.upper() for each in selection.reach.currencies)
+    return f"This is told for one currency at a time. Choose one: {choices}."

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from console.web.context import Web, web_of
 from console.web.numbers import formats
+from console.web.numbers.cards import not_together
 from console.web.numbers.data import plain
 from console.web.numbers.metrics import Metric, get_metric
 from console.web.numbers.page import Numbers, numbers_of
@@ -40,7 +41,13 @@ from console.web.viewer import Viewer, current_viewer
 _Account = Annotated[
     str | None, Query(description="Stripe's id, acct_…; by default the first with numbers.")
 ]
-_Currency = Annotated[str | None, Query(description="Three letters; by default the account's own.")]
+_Currency = Annotated[
+    str | None,
+    Query(
+        description="Three letters, by default the account's own; or `reporting`: all currencies,"
+        " converted, where the operator has chosen one to report in."
+    ),
+]
 _Range = Annotated[
     str | None, Query(description="7d, 30d, 90d, month, last_month, quarter, year, 12m, all.")
 ]
@@ -124,7 +131,8 @@ def metrics(
 ) -> Any:
     """Metrics by period and over the whole range, exact."""
     chosen = [get_metric(name) for name in dict.fromkeys(metric)]
-    with numbers_of(request, web, viewer, words) as numbers:
+    needed = [each.name for each in chosen]
+    with numbers_of(request, web, viewer, words, metrics=needed) as numbers:
         selection = numbers.selection
         points = series(numbers.reader, selection, selection.span)
         if format == "csv":
@@ -162,8 +170,8 @@ def widget(
     format: Format = Format.JSON,
 ) -> Any:
     """One widget's numbers."""
-    get_widget(widget_id)
-    with numbers_of(request, web, viewer, words) as numbers:
+    needed = get_widget(widget_id).metrics
+    with numbers_of(request, web, viewer, words, metrics=needed) as numbers:
         shown = numbers.render(widget_id)
         if format is Format.CSV:
             return _csv(
@@ -208,6 +216,8 @@ def _metric(
     missing = None
     if value is None:
         missing = metric.when_null if now else "no day of this period is imported"
+        if now and selection.is_reporting:
+            missing = not_together(metric, now) or missing
     return MetricNumbers(
         name=metric.name,
         label=metric.label,
@@ -262,6 +272,7 @@ def _selected(numbers: Numbers) -> Selected:
     return Selected(
         account=selection.account,
         currency=selection.currency,
+        is_reporting=selection.is_reporting,
         first=selection.span.first.isoformat(),
         last=selection.span.last.isoformat(),
         grain=selection.grain,

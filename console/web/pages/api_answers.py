@@ -48,6 +48,7 @@ class Selected:
     Attributes:
         account: Stripe's id.
         currency: In lower case; money is in its major units.
+        is_reporting: Whether it is all currencies together, converted to this one.
         first: First day, cut at the imported history.
         last: Last day.
         grain: What one point covers.
@@ -57,6 +58,7 @@ class Selected:
 
     account: str
     currency: str
+    is_reporting: bool
     first: str
     last: str
     grain: Grain

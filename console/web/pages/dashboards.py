@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from connections.dashboard_models import Dashboard
 from connections.dashboards import ChangedElsewhereError, Place, UnknownDashboardError
 from connections.errors import DashtrayError
 from console.web.context import Web, web_of
+from console.web.numbers.metrics import METRICS
 from console.web.numbers.page import NoNumbers, Numbers, numbers_of
 from console.web.numbers.selection import parse
 from console.web.numbers.widgets import WIDGETS, Kind, Rendered, get_widget
@@ -178,7 +179,9 @@ def _show(
     parameters = _opening(dashboard, viewer) | {
         name: word for name, word in request.query_params.items() if word
     }
-    with _numbers(request, web, viewer, parameters) as numbers:
+    # Charts are fetched by the browser, one by one.
+    needed = [each["widget"] for each in dashboard.widgets if each["widget"] in METRICS]
+    with _numbers(request, web, viewer, parameters, needed) as numbers:
         return _page(
             request,
             web,
@@ -222,12 +225,16 @@ def _opening(dashboard: Dashboard, viewer: Viewer) -> dict[str, str]:
 
 @contextmanager
 def _numbers(
-    request: Request, web: Web, viewer: Viewer, parameters: Mapping[str, str]
+    request: Request,
+    web: Web,
+    viewer: Viewer,
+    parameters: Mapping[str, str],
+    metrics: Sequence[str] | None = None,
 ) -> Iterator[Numbers | None]:
     """The numbers, or None while there are none: a dashboard can be made before an import."""
     with ExitStack() as stack:
         try:
-            numbers = stack.enter_context(numbers_of(request, web, viewer, parameters))
+            numbers = stack.enter_context(numbers_of(request, web, viewer, parameters, metrics))
         except NoNumbers:
             numbers = None
         yield numbers

@@ -24,9 +24,9 @@ def embed(
     viewer: Annotated[Viewer, Depends(current_viewer)],
 ) -> HTMLResponse:
     """One widget; who may see it is decided as on every page."""
-    get_widget(widget_id)
+    needed = get_widget(widget_id).metrics
     ancestors = web.settings.embed_ancestors
-    with numbers_of(request, web, viewer) as numbers:
+    with numbers_of(request, web, viewer, metrics=needed) as numbers:
         answer = web.templates.TemplateResponse(
             request,
             "embed.html",

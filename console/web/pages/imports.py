@@ -15,15 +15,18 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from connections.accounts import get_account
+from connections.models import Account
 from connections.sync_reports import last_syncs, open_requests
 from console.run_reports import read_report, recent_reports
-from console.web.accounts import seen_account
+from console.web.accounts import account_of_address
 from console.web.context import Web, web_of
 from console.web.estimate import estimate
 from console.web.progress import STEPS, SyncProgress, foremost, progress_of
 from console.web.viewer import Viewer, current_viewer
 
 router = APIRouter(prefix="/integrations")
+
+_Account = Annotated[Account, Depends(account_of_address)]
 
 LOOK_SECONDS = 0.5
 """How often a watched sync is looked at: three short queries and a small file."""
@@ -38,13 +41,12 @@ EARLIER_RUNS = 20
 @router.get("/{account_id}/progress", response_class=HTMLResponse)
 def progress_page(
     request: Request,
-    account_id: str,
     web: Annotated[Web, Depends(web_of)],
     viewer: Annotated[Viewer, Depends(current_viewer)],
+    account: _Account,
 ) -> Response:
     """How far the account's import is; the dashboard opens by itself when it is ready."""
-    account = seen_account(web.engine, viewer, account_id)
-    progress = look(web, account_id, recent_reports(web.settings, EARLIER_RUNS))
+    progress = look(web, account.account_id, recent_reports(web.settings, EARLIER_RUNS))
     return web.templates.TemplateResponse(
         request,
         "progress.html",
@@ -61,14 +63,12 @@ def progress_page(
 @router.get("/{account_id}/events")
 async def events(
     request: Request,
-    account_id: str,
     web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    account: _Account,
 ) -> Response:
     """Server-sent events: the sync's progress, whenever it changes, until it is over."""
-    await run_in_threadpool(seen_account, web.engine, viewer, account_id)
     return StreamingResponse(
-        _told(request, web, account_id),
+        _told(request, web, account.account_id),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -17,15 +17,20 @@ from connections.requests import QuotaExceededError, request_sync
 from connections.standing import Standing, state_of
 from connections.sync_reports import sync_history
 from console.web.accounts import (
+    account_of_address,
     account_rows,
     by_attention,
-    seen_account,
 )
 from console.web.choices import HISTORY_CHOICES, tiers_in_words
 from console.web.context import Web, web_of
 from console.web.viewer import Viewer, current_operator, current_viewer
 
 router = APIRouter(prefix="/integrations")
+
+_Web = Annotated[Web, Depends(web_of)]
+_Viewer = Annotated[Viewer, Depends(current_viewer)]
+_Operator = Annotated[Viewer, Depends(current_operator)]
+_Account = Annotated[Account, Depends(account_of_address)]
 
 PAGE = 50
 """Accounts shown at once."""
@@ -72,8 +77,8 @@ SAID = {
 @router.get("", response_class=HTMLResponse)
 def integrations(
     request: Request,
-    web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    web: _Web,
+    viewer: _Viewer,
     q: str = "",
     standing: str = "",
     page: int = 1,
@@ -109,113 +114,107 @@ def integrations(
 @router.get("/{account_id}", response_class=HTMLResponse)
 def integration(
     request: Request,
-    account_id: str,
-    web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    web: _Web,
+    viewer: _Viewer,
+    account: _Account,
 ) -> Response:
     """One account: how it is, its syncs, and what it costs of Stripe's allowance."""
-    return _detail(request, web, viewer, seen_account(web.engine, viewer, account_id))
+    return _detail(request, web, viewer, account)
 
 
 @router.post("/{account_id}/sync")
 def sync(
     request: Request,
-    account_id: str,
-    web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_viewer)],
+    web: _Web,
+    viewer: _Viewer,
+    account: _Account,
 ) -> Response:
     """Ask for a sync, within the quota."""
-    account = seen_account(web.engine, viewer, account_id)
     try:
-        request_sync(web.engine, account_id)
+        request_sync(web.engine, account.account_id)
     except QuotaExceededError as refused:
         return _detail(request, web, viewer, account, refusal=str(refused), status=429)
     except DashtrayError as refused:
         return _detail(request, web, viewer, account, refusal=str(refused), status=409)
     if account.first_import_finished_at is None:
-        return RedirectResponse(f"/integrations/{account_id}/progress", 303)
-    return _done(account_id, "sync")
+        return RedirectResponse(f"/integrations/{account.account_id}/progress", 303)
+    return _done(account.account_id, "sync")
 
 
 @router.post("/{account_id}/tier")
 def tier(
     request: Request,
-    account_id: str,
     tier: Annotated[str, Form()],
-    web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_operator)],
+    web: _Web,
+    viewer: _Operator,
+    account: _Account,
 ) -> Response:
     """Move an account to another tier."""
-    account = seen_account(web.engine, viewer, account_id)
     try:
-        book.set_tier(web.engine, account_id, tier)
+        book.set_tier(web.engine, account.account_id, tier)
     except DashtrayError as refused:
         return _detail(request, web, viewer, account, refusal=str(refused), status=400)
-    return _done(account_id, "tier")
+    return _done(account.account_id, "tier")
 
 
 @router.post("/{account_id}/history")
 def history(
     request: Request,
-    account_id: str,
     history_days: Annotated[str, Form()],
-    web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_operator)],
+    web: _Web,
+    viewer: _Operator,
+    account: _Account,
 ) -> Response:
     """Say how much payment history is wanted."""
-    account = seen_account(web.engine, viewer, account_id)
     try:
-        set_history_days(web.engine, account_id, parse_history_days(history_days))
+        set_history_days(web.engine, account.account_id, parse_history_days(history_days))
     except DashtrayError as refused:
         return _detail(request, web, viewer, account, refusal=str(refused), status=400)
-    return _done(account_id, "history")
+    return _done(account.account_id, "history")
 
 
 @router.post("/{account_id}/pause")
 @router.post("/{account_id}/resume")
 def pause_or_resume(
     request: Request,
-    account_id: str,
-    web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_operator)],
+    web: _Web,
+    viewer: _Operator,
+    account: _Account,
 ) -> Response:
     """Stop the schedule of an account, or let it go on."""
-    account = seen_account(web.engine, viewer, account_id)
     pausing = request.url.path.endswith("/pause")
     try:
-        (book.pause if pausing else book.resume)(web.engine, account_id)
+        (book.pause if pausing else book.resume)(web.engine, account.account_id)
     except DashtrayError as refused:
         return _detail(request, web, viewer, account, refusal=str(refused), status=409)
-    return _done(account_id, "paused" if pausing else "resumed")
+    return _done(account.account_id, "paused" if pausing else "resumed")
 
 
 @router.get("/{account_id}/disconnect", response_class=HTMLResponse)
 def confirm_disconnect(
     request: Request,
-    account_id: str,
-    web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_operator)],
+    web: _Web,
+    viewer: _Operator,
+    account: _Account,
 ) -> Response:
     """What disconnecting does, before it is done."""
-    account = seen_account(web.engine, viewer, account_id)
     return _page(request, web, "disconnect.html", viewer=viewer, account=account)
 
 
 @router.post("/{account_id}/disconnect")
 def disconnect(
     request: Request,
-    account_id: str,
-    web: Annotated[Web, Depends(web_of)],
-    viewer: Annotated[Viewer, Depends(current_operator)],
+    web: _Web,
+    viewer: _Operator,
+    account: _Account,
 ) -> Response:
     """Give up the access at Stripe and delete the tokens."""
-    account = seen_account(web.engine, viewer, account_id)
     try:
-        done = book.disconnect(web.engine, web.settings, account_id)
+        done = book.disconnect(web.engine, web.settings, account.account_id)
     except DashtrayError as refused:
         return _detail(request, web, viewer, account, refusal=str(refused), status=502)
     if done.remark is None:
-        return _done(account_id, "disconnected")
+        return _done(account.account_id, "disconnected")
     return _detail(request, web, viewer, done.account, remark=done.remark)
 
 

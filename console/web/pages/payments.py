@@ -10,9 +10,9 @@ from fastapi.responses import HTMLResponse
 from console.web.context import Web, web_of
 from console.web.numbers.definitions import definitions
 from console.web.numbers.drill import drill_into, page_number
-from console.web.numbers.metrics import METRICS, get_metric
-from console.web.numbers.page import NoNumbers, numbers_of
-from console.web.numbers.widgets import get_widget
+from console.web.numbers.metrics import METRICS, Across, get_metric
+from console.web.numbers.page import NoNumbers, Numbers, numbers_of
+from console.web.numbers.widgets import Rendered, get_widget
 from console.web.viewer import Viewer, current_viewer
 
 router = APIRouter(prefix="/payments", include_in_schema=False)
@@ -29,6 +29,9 @@ NUMBERS = (
     ("customer_count", "customer_growth_rate", "arpu", "ltv"),
     ("payment_success_rate", "failed_payments", "transaction_count", "nrr"),
 )
+_SHOWN = tuple(name for row in NUMBERS for name in row)
+#: Drawn from the page itself; what it needs the numbers above it have read already.
+FIRST_CHART = "mrr_over_time"
 GROUPS = (
     (
         "Recurring revenue",
@@ -49,16 +52,16 @@ _Viewer = Annotated[Viewer, Depends(current_viewer)]
 def dashboard(request: Request, web: _Web, viewer: _Viewer) -> HTMLResponse:
     """All numbers of one account, at a glance."""
     try:
-        with numbers_of(request, web, viewer) as numbers:
+        with numbers_of(request, web, viewer, metrics=_SHOWN) as numbers:
             return web.templates.TemplateResponse(
                 request,
                 "payments.html",
                 {
                     "viewer": viewer,
                     "numbers": numbers,
-                    "cards": [numbers.show(name) for row in NUMBERS for name in row],
+                    "cards": [numbers.show(name) for name in _SHOWN],
                     "groups": [
-                        (heading, [numbers.show(widget_id) for widget_id in widget_ids])
+                        (heading, [_shown(numbers, widget_id) for widget_id in widget_ids])
                         for heading, widget_ids in GROUPS
                     ],
                 },
@@ -69,11 +72,15 @@ def dashboard(request: Request, web: _Web, viewer: _Viewer) -> HTMLResponse:
         )
 
 
+def _shown(numbers: Numbers, widget_id: str) -> Rendered:
+    return (numbers.render if widget_id == FIRST_CHART else numbers.show)(widget_id)
+
+
 @router.get("/table/{widget_id}", response_class=HTMLResponse)
 def table(request: Request, widget_id: str, web: _Web, viewer: _Viewer) -> HTMLResponse:
     """A chart's rows as a table, for people who do not see charts or want the numbers."""
-    get_widget(widget_id)
-    with numbers_of(request, web, viewer) as numbers:
+    needed = get_widget(widget_id).metrics
+    with numbers_of(request, web, viewer, metrics=needed) as numbers:
         return web.templates.TemplateResponse(
             request,
             "widget_table.html",
@@ -107,7 +114,7 @@ def definition(request: Request, name: str, web: _Web, viewer: _Viewer) -> HTMLR
 def drill(request: Request, name: str, web: _Web, viewer: _Viewer, page: str = "") -> HTMLResponse:
     """The customers, subscriptions or payments that a number is made of."""
     metric = get_metric(name)
-    with numbers_of(request, web, viewer) as numbers:
+    with numbers_of(request, web, viewer, metrics=(name,)) as numbers:
         return web.templates.TemplateResponse(
             request,
             "drill.html",
@@ -116,8 +123,10 @@ def drill(request: Request, name: str, web: _Web, viewer: _Viewer, page: str = "
                 "numbers": numbers,
                 "metric": metric,
                 "card": numbers.show(name).content,
-                "drill": drill_into(
-                    numbers.reader, numbers.selection, metric, page=page_number(page)
-                ),
+                # Rows are in the currency in which they were paid: a page of them in several
+                # would add up to nothing.
+                "drill": None
+                if numbers.selection.is_reporting and metric.across is not Across.SAME
+                else drill_into(numbers.reader, numbers.selection, metric, page=page_number(page)),
             },
         )

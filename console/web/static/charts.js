@@ -1,23 +1,34 @@
-/* Draws the charts of a page: fetches a figure when its place comes near the view, puts in the
-   present theme's colours, and draws it anew when the theme changes. */
+/* Draws the charts of a page, those near the view first and the others when there is nothing else
+   to do; puts in the present theme's colours, and draws anew when the theme changes or when the page
+   is printed. */
 
 import { color, onThemeChange } from "./theme.js";
 
-const LIBRARY = "/library/plotly.min.js";
+const LIBRARY = document.querySelector("[data-chart-library]")?.href ?? "/library/plotly.min.js";
 const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false };
 const drawn = new Map();
 let library;
 
 /** Plotly is large: it is asked for once, and only by a page that shows a chart. */
 function plotly() {
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = LIBRARY;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error("The chart library could not be loaded."));
-    document.head.append(script);
-  });
+  library ??= painted().then(
+    () =>
+      new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        script.src = LIBRARY;
+        script.onload = () => resolve(window.Plotly);
+        script.onerror = () => reject(new Error("The chart library could not be loaded."));
+        document.head.append(script);
+      }),
+  );
   return library;
+}
+
+/* Reading the library takes the browser longer than everything else on the page: the numbers are
+   shown before. A page in the background is not painted at all. */
+function painted() {
+  if (document.visibilityState === "hidden") return Promise.resolve();
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
 /** Draw the chart of an element with `data-chart`. */
@@ -34,6 +45,7 @@ export async function draw(element) {
     await paint(element, Plotly);
     note(element, answer.note);
     element.dataset.state = "drawn";
+    if (drawn.size === 1) performance.mark("first-chart");
     sizes.observe(element);
   } catch (error) {
     say(element, `${error.message} Reload the page to try again.`);
@@ -54,6 +66,7 @@ async function paint(element, Plotly) {
   const { data, layout } = themed(structuredClone(drawn.get(element)), palette());
   const { clientWidth: width, clientHeight: height } = element;
   thin(layout.xaxis, width);
+  if (width < 620) for (const trace of data) if (trace.type === "heatmap") delete trace.texttemplate;
   await Plotly.react(element, data, { ...layout, width, height }, CONFIG);
 }
 
@@ -113,6 +126,7 @@ function themed(value, colour) {
 
 async function savePng(name) {
   const element = document.getElementById(`chart-${name}`);
+  if (!element.dataset.state) await draw(element);
   if (!drawn.has(element)) return;
   const Plotly = await plotly();
   const { data, layout } = themed(structuredClone(drawn.get(element)), palette());
@@ -136,18 +150,39 @@ const sizes = new ResizeObserver(async (entries) => {
   }
 });
 
+const waiting = () => document.querySelectorAll("[data-chart]:not([data-state])");
+
 const near = new IntersectionObserver(
   (entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       near.unobserve(target);
-      draw(target);
+      if (!target.dataset.state) draw(target);
     }
   },
   { rootMargin: "400px" },
 );
 
-for (const element of document.querySelectorAll("[data-chart]")) near.observe(element);
+for (const element of waiting()) near.observe(element);
+
+/* The others one by one, so that scrolling and printing find them there. */
+async function drawTheRest() {
+  const [next] = waiting();
+  if (!next) return;
+  await draw(next);
+  whenIdle(drawTheRest);
+}
+
+function whenIdle(act) {
+  if (window.requestIdleCallback) requestIdleCallback(act, { timeout: 2000 });
+  else setTimeout(act, 200);
+}
+
+addEventListener("load", async () => {
+  if (!document.querySelector("[data-chart]")) return;
+  await plotly();
+  whenIdle(drawTheRest);
+});
 
 for (const button of document.querySelectorAll("[data-png]")) {
   button.addEventListener("click", () => savePng(button.dataset.png));
@@ -158,3 +193,45 @@ onThemeChange(async () => {
   const Plotly = await plotly();
   for (const element of drawn.keys()) paint(element, Plotly);
 });
+
+/* Paper is light and has its own width: charts are drawn anew for it, at once, as the browser does
+   not wait. What is not drawn yet is asked for, which the button for printing waits for. */
+function toPaper() {
+  const root = document.documentElement;
+  if (root.classList.contains("printing")) return;
+  for (const element of waiting()) draw(element);
+  root.dataset.screenTheme = root.dataset.theme ?? "";
+  root.dataset.theme = "light";
+  root.classList.add("printing");
+  if (window.Plotly) for (const element of drawn.keys()) paint(element, window.Plotly);
+}
+
+function toScreen() {
+  const root = document.documentElement;
+  if (!root.classList.contains("printing")) return;
+  root.classList.remove("printing");
+  if (root.dataset.screenTheme) root.dataset.theme = root.dataset.screenTheme;
+  else delete root.dataset.theme;
+  delete root.dataset.screenTheme;
+  if (window.Plotly) for (const element of drawn.keys()) paint(element, window.Plotly);
+}
+
+addEventListener("beforeprint", toPaper);
+addEventListener("afterprint", toScreen);
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    await Promise.all([...document.querySelectorAll("[data-chart]")].map(ready));
+    button.disabled = false;
+    window.print();
+  });
+}
+
+/** When a chart is drawn, or has said why it is not. */
+async function ready(element) {
+  if (!element.dataset.state) await draw(element);
+  while (element.dataset.state === "loading") {
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+  }
+}

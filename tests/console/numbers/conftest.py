@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request
 from sqlalchemy.engine import Engine
 
 from connections.migrations import migrate
-from connections.models import Account, AccountStatus, AuthKind
 from connections.postgres import make_engine
-from connections.rows import transaction
 from connections.settings import Settings
 from connections.vault import open_vault
+from connections.web_settings import WebSettings
 from console.web.app import create_app
 from console.web.viewer import Viewer, current_viewer
 from tests.conftest import new_database
 from tests.console.numbers.marts_file import ACCOUNTS, NOW, OTHERS, write_marts
+from tests.console.served import connect_accounts, served
 
 UNPUBLISHED = "acct_unpublished"
 
@@ -79,8 +75,10 @@ def client(console: Console) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def running_console(postgres_url: str, home: Path) -> Iterator[Console]:
-    """Serve a console over the small published file."""
+def running_console(
+    postgres_url: str, home: Path, web_settings: WebSettings | None = None
+) -> Iterator[Console]:
+    """Serve a console over the small published file; by default nobody has to log in."""
     settings = Settings(home=home)
     settings.published_dir.mkdir(parents=True)
     marts = settings.published_dir / "marts.duckdb"
@@ -89,43 +87,9 @@ def running_console(postgres_url: str, home: Path) -> Iterator[Console]:
         engine = make_engine(stack.enter_context(new_database(postgres_url)))
         stack.callback(engine.dispose)
         migrate(engine)
-        for account in (*ACCOUNTS, UNPUBLISHED):
-            connect(engine, account)
-        app = create_app(settings, engine, open_vault(settings, engine))
-        with serving(app) as address:
+        connect_accounts(engine, (*ACCOUNTS, UNPUBLISHED), NOW)
+        vault = open_vault(settings, engine)
+        app = create_app(settings, engine, vault, web_settings=web_settings)
+        with served(app) as address:
             yield Console(app, address, settings, marts, engine)
         app.state.marts.close()
-
-
-def connect(engine: Engine, account_id: str) -> None:
-    """Make an account that was synced a minute ago."""
-    with transaction(engine) as session:
-        session.add(
-            Account(
-                account_id=account_id,
-                tier="free",
-                status=AccountStatus.CONNECTED,
-                auth_kind=AuthKind.CONNECT_OAUTH,
-                livemode=False,
-                api_base="https://api.stripe.com",
-                connect_base="https://connect.stripe.com",
-                connected_at=NOW - timedelta(days=1),
-                created_at=NOW - timedelta(days=1),
-                first_import_finished_at=NOW,
-                last_success_at=NOW,
-            )
-        )
-
-
-@contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """Listen on a free port for the time of a block; yields the address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()

@@ -87,6 +87,36 @@ def test_a_chart_is_saved_as_a_picture(page: Page) -> None:
     assert saved.path().read_bytes().startswith(b"\x89PNG")
 
 
+def test_paper_gets_every_chart_light_and_within_its_width(page: Page) -> None:
+    page.goto(PAYMENTS)
+    page.evaluate("import('/static/theme.js').then((theme) => theme.choose('dark'))")
+    page.emulate_media(media="print")
+    # Nobody has scrolled: most charts are far below.
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    for chart in page.locator("[data-chart]").all():
+        expect(chart).to_have_attribute("data-state", "drawn")
+    too_wide = page.evaluate(
+        "[...document.querySelectorAll('[data-chart]')].filter((chart) =>"
+        " chart.querySelector('svg.main-svg').clientWidth > chart.clientWidth + 1).length"
+    )
+    assert too_wide == 0
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(ground) != light
+
+
+def test_the_print_button_waits_for_every_chart(page: Page) -> None:
+    page.goto(PAYMENTS)
+    page.evaluate(
+        "window.print = () => { window.undrawn = document.querySelectorAll("
+        "'[data-chart]:not([data-state=drawn])').length; }"
+    )
+    page.get_by_role("button", name="Print").click()
+    page.wait_for_function("window.undrawn !== undefined")
+    assert page.evaluate("window.undrawn") == 0
+
+
 def test_a_number_leads_down_to_stripe_and_to_its_definition(page: Page) -> None:
     page.goto(PAYMENTS)
     page.get_by_role("link", name="Failed payments", exact=True).click()
