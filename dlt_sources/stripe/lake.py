@@ -150,7 +150,7 @@ class Lake:
         options = [
             f"metadata_schema {_text(self.schema)}",
             f"data_path {_text(self._data_path())}",
-            "data_inlining_row_limit 0",
+            "data_inlining_row_limit 0",  # as in _OPTIONS, which a new lake has not yet
         ]
         if read_only:
             options.append("read_only")
