@@ -49,6 +49,9 @@ all loads again after the code changed: its columns may be others than those of 
         {% set code = code_fingerprint() %}
         {% do return(not (code and told and was_built_with(code))) %}
     {% endif %}
+    {% if config.get('meta', {}).get('is_kept') %}
+        {% do return(this.name not in kept_until([this.name])) %}
+    {% endif %}
     {% set code = env_var('DASHTRAY_CODE_FINGERPRINT', '') %}
     {% do return(code and told and not was_built_with(code)) %}
 {% endmacro %}
