@@ -52,13 +52,16 @@ chargeless as (
         p.amount as amount_minor,
         p.last_payment_error.code as failure_code
     from failures
+    -- Not by `not in`: that would hold every charge in memory to ask about a few failures.
     where
         p.latest_charge is null
         and p.last_payment_error.charge is null
-        and (account_id, p.id) not in (
-            select (charges.account_id, charges.payment_intent_id)
+        and not exists (
+            select charges.charge_id
             from charges
-            where charges.payment_intent_id is not null
+            where
+                charges.account_id = failures.account_id
+                and charges.payment_intent_id = failures.p.id
         )
 ),
 
