@@ -119,8 +119,9 @@ that are gone from staging then leave no trace of a change.
     {% endif %}
 {% endmacro %}
 
-{#- The import of a fact: the rows whose key is listed as touched; with `or_null` also those without. -#}
-{% macro listed_of(relation, key, listing, listed_key, or_null=false) -%}
+{#- The import of a fact: rows whose key is listed as touched; with `or_null` also keyless ones. -#}
+{% macro listed_of(relation, key, listing, listed_key=none, or_null=false) -%}
+    {%- set listed_key = listed_key or key -%}
     select known.*
     from {{ relation }} as known
     {% if is_incremental() -%}
@@ -135,7 +136,8 @@ that are gone from staging then leave no trace of a change.
 {%- endmacro %}
 
 {#- The pre-hook of a fact: the rows that are computed again go. -#}
-{% macro forget_listed(key, listing, listed_key, or_null=false) %}
+{% macro forget_listed(key, listing, listed_key=none, or_null=false) %}
+    {% set listed_key = listed_key or key %}
     {% if is_incremental() %}
     delete from {{ this }} as known
     using {{ listing }} as touched
@@ -148,7 +150,7 @@ that are gone from staging then leave no trace of a change.
     {% endif %}
 {% endmacro %}
 
-{#- The pre-hook of the attempts: of which payments the touched ones were so far, for whoever sums. -#}
+{#- The pre-hook of the attempts: `fct_payments` must know which payments the touched ones left. -#}
 {% macro forget_attempts(listing) %}
     {% if is_incremental() %}
     delete from intermediate.payments_left
@@ -163,7 +165,7 @@ that are gone from staging then leave no trace of a change.
         on
             known.account_id = touched.account_id
             and known.attempt_id = touched.attempt_id;
-    {{ forget_listed('attempt_id', listing, 'attempt_id') }}
+    {{ forget_listed('attempt_id', listing) }}
     {% endif %}
 {% endmacro %}
 
@@ -211,7 +213,7 @@ that are gone from staging then leave no trace of a change.
     )
 {% endmacro %}
 
-{#- The post-hook of a listing: by which clock, and of which build, which no model before it passes. -#}
+{#- The post-hook of a listing: by which clock, and no later a build than the models before it. -#}
 {% macro remember_listing(after=[]) %}
     {{ remember_build(after) }};
     {{ remember_clock(ref('int_accounts_clocked')) }}
@@ -229,7 +231,7 @@ that are gone from staging then leave no trace of a change.
     from {{ clock }} as clock
 {% endmacro %}
 
-{#- The post-hook of a fact: it is done as far as its listing, or, without one, as far as staging. -#}
+{#- The post-hook of a fact: done as far as its listing, or, without one, as far as staging. -#}
 {% macro remember_fact(listing=none) %}
     {% set name = listing.identifier if listing else '' %}
     delete from intermediate.facts_done where model = '{{ this.name }}';

@@ -1,4 +1,4 @@
-"""Changes everything that a fact of payments may depend on, at random, as later syncs could find it.
+"""Changes at random what the facts of payments depend on, as later syncs could find it.
 
 Belongs here: one class that lands changes in a built warehouse. Not here: what must come of them
 (`test_kept.py`).
@@ -388,5 +388,3 @@ class Changes:
         )
         upstream = self._chance.choice(("+", "+", ""))
         dbt(self.warehouse, "run", "--select", f"{upstream}{last}")
-
-

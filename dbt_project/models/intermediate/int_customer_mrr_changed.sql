@@ -3,13 +3,13 @@
     incremental_strategy='append',
     on_schema_change='fail',
     meta={'is_kept': true},
-    pre_hook="{{ forget_listed('customer_id', ref('int_customers_touched'), 'customer_id') }}",
+    pre_hook="{{ forget_listed('customer_id', ref('int_customers_touched')) }}",
     post_hook="{{ remember_fact(ref('int_customers_touched')) }}"
 ) }}
 {%- set touched = ref('int_customers_touched') %}
 
 with spans as (
-    {{ listed_of(ref('int_subscription_item_spans_merged'), 'customer_id', touched, 'customer_id') }}
+    {{ listed_of(ref('int_subscription_item_spans_merged'), 'customer_id', touched) }}
 ),
 
 deltas as (

@@ -3,13 +3,13 @@
     incremental_strategy='append',
     on_schema_change='fail',
     meta={'is_kept': true},
-    pre_hook="{{ forget_listed('payment_id', ref('int_payments_touched'), 'payment_id') }}",
+    pre_hook="{{ forget_listed('payment_id', ref('int_payments_touched')) }}",
     post_hook="{{ remember_fact(ref('int_payments_touched')) }}"
 ) }}
 {%- set touched = ref('int_payments_touched') %}
 
 with attempts as (
-    {{ listed_of(ref('fct_payment_attempts'), 'payment_id', touched, 'payment_id') }}
+    {{ listed_of(ref('fct_payment_attempts'), 'payment_id', touched) }}
 ),
 
 invoices as (

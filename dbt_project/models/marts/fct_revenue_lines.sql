@@ -3,7 +3,7 @@
     incremental_strategy='append',
     on_schema_change='fail',
     meta={'is_kept': true},
-    pre_hook="{{ forget_listed('charge_id', ref('int_charges_touched'), 'charge_id', or_null=true) }}",
+    pre_hook="{{ forget_listed('charge_id', ref('int_charges_touched'), or_null=true) }}",
     post_hook="{{ remember_fact(ref('int_charges_touched')) }}"
 ) }}
 {%- set touched = ref('int_charges_touched') %}
@@ -13,13 +13,12 @@ with attempts as (
 ),
 
 refunds as (
-    {{ listed_of(ref('fct_refunds'), 'charge_id', touched, 'charge_id', or_null=true) }}
+    {{ listed_of(ref('fct_refunds'), 'charge_id', touched, or_null=true) }}
 ),
 
 dispute_transactions as (
     {{ listed_of(
-        ref('stg_stripe__dispute_balance_transactions'), 'charge_id', touched, 'charge_id',
-        or_null=true
+        ref('stg_stripe__dispute_balance_transactions'), 'charge_id', touched, or_null=true
     ) }}
 ),
 
@@ -28,7 +27,7 @@ invoices as (
 ),
 
 charges as (
-    {{ listed_of(ref('stg_stripe__charges'), 'charge_id', touched, 'charge_id') }}
+    {{ listed_of(ref('stg_stripe__charges'), 'charge_id', touched) }}
 ),
 
 customers as (

@@ -3,21 +3,21 @@
     incremental_strategy='append',
     on_schema_change='fail',
     meta={'is_kept': true},
-    pre_hook="{{ forget_listed('subscription_id', ref('int_spans_touched'), 'subscription_id') }}",
+    pre_hook="{{ forget_listed('subscription_id', ref('int_spans_touched')) }}",
     post_hook="{{ remember_fact(ref('int_spans_touched')) }}"
 ) }}
 {%- set touched = ref('int_spans_touched') %}
 
 with subscriptions as (
-    {{ listed_of(ref('stg_stripe__subscriptions'), 'subscription_id', touched, 'subscription_id') }}
+    {{ listed_of(ref('stg_stripe__subscriptions'), 'subscription_id', touched) }}
 ),
 
 segments as (
-    {{ listed_of(ref('int_subscription_segments_cut'), 'subscription_id', touched, 'subscription_id') }}
+    {{ listed_of(ref('int_subscription_segments_cut'), 'subscription_id', touched) }}
 ),
 
 spans as (
-    {{ listed_of(ref('int_subscription_item_spans_merged'), 'subscription_id', touched, 'subscription_id') }}
+    {{ listed_of(ref('int_subscription_item_spans_merged'), 'subscription_id', touched) }}
 ),
 
 clock as (
