@@ -2,6 +2,7 @@
     ['int_spans_touched', 'int_subscription_item_spans_merged']
 ) }}") }}
 
+-- Not read, but to be there first: whoever follows this listing sums those spans.
 -- depends_on: {{ ref('int_subscription_item_spans_merged') }}
 with touched as (
     select * from {{ ref('int_spans_touched') }}
