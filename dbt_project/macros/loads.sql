@@ -45,6 +45,12 @@ began, so that all models tell of the same loads.
 {% macro remember_loads() %}
     {% if not is_incremental() %}
     delete from staging.processed_loads where model = '{{ this.name }}';
+    delete from intermediate.staged_whole where model = '{{ this.name }}';
+    insert into intermediate.staged_whole
+    select
+        '{{ this.name }}' as model,
+        build
+    from intermediate.build_number;
     {{ remember_code(env_var('DASHTRAY_CODE_FINGERPRINT', '')) }};
     {% endif %}
     insert into staging.processed_loads
@@ -87,11 +93,21 @@ The first build has nothing to merge with, and would sort every object for nothi
 -#}
 {% macro newest_of_landed_and_known(renamed, landed, key) -%}
     {% if not is_incremental() -%}
-    select * from {{ renamed }}
+    select
+        *,
+        {{ this_build() }} as staged_in
+    from {{ renamed }}
     {%- else -%}
     select
-        candidates.* exclude (deletion_seen_at),
-        greatest(candidates.deletion_seen_at, tombstones.read_at) as deletion_seen_at
+        candidates.* exclude (deletion_seen_at, staged_in),
+        -- The newest reading may be of a load that completed late, and tell of no deletion.
+        greatest(
+            max(candidates.deletion_seen_at) over (
+                partition by candidates.account_id, candidates.{{ key }}
+            ),
+            tombstones.read_at
+        ) as deletion_seen_at,
+        {{ this_build() }} as staged_in
     from (
         select * from {{ renamed }}
         union all by name

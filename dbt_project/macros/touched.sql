@@ -11,8 +11,9 @@ DASHTRAY_CODE_FINGERPRINT; without it these models are always built whole, and s
 {% macro create_touched_state() %}
     create schema if not exists intermediate;
     create table if not exists intermediate.subscriptions_done (
-        account_id varchar, subscription_id varchar, inputs ubigint
+        account_id varchar, subscription_id varchar, inputs ubigint, build bigint
     );
+    alter table intermediate.subscriptions_done add column if not exists build bigint;
     create table if not exists intermediate.built_with (model varchar, code varchar)
 {% endmacro %}
 
@@ -48,6 +49,9 @@ all loads again after the code changed: its columns may be others than those of 
     {% if config.get('meta', {}).get('follows_touched') %}
         {% set code = code_fingerprint() %}
         {% do return(not (code and told and was_built_with(code))) %}
+    {% endif %}
+    {% if config.get('meta', {}).get('is_kept') %}
+        {% do return(this.name not in kept_until([this.name])) %}
     {% endif %}
     {% set code = env_var('DASHTRAY_CODE_FINGERPRINT', '') %}
     {% do return(code and told and not was_built_with(code)) %}
@@ -105,7 +109,8 @@ all loads again after the code changed: its columns may be others than those of 
     select
         account_id,
         subscription_id,
-        inputs
+        inputs,
+        {{ this_build() }} as build
     from {{ ref('int_subscriptions_touched') }}
     where inputs is not null
 {% endmacro %}

@@ -1,5 +1,15 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'is_kept': true},
+    pre_hook="{{ forget_listed('customer_id', ref('int_customers_touched')) }}",
+    post_hook="{{ remember_fact(ref('int_customers_touched')) }}"
+) }}
+{%- set touched = ref('int_customers_touched') %}
+
 with spans as (
-    select * from {{ ref('int_subscription_item_spans_merged') }}
+    {{ listed_of(ref('int_subscription_item_spans_merged'), 'customer_id', touched) }}
 ),
 
 deltas as (
@@ -31,7 +41,7 @@ daily as (
         currency,
         day,
         sum(mrr_micros) as change_micros,
-        arg_max(subscription_id, abs(mrr_micros)) as subscription_id
+        arg_max(subscription_id, (abs(mrr_micros), subscription_id)) as subscription_id
     from deltas
     where mrr_micros != 0
     group by account_id, customer_id, currency, day

@@ -44,24 +44,35 @@ steps as (
     where day_after_last is not null and mrr_gross_micros != 0
 ),
 
+-- Each source is summed to days before they come together: side by side, every row of each would
+-- have the columns of all.
 measures as (
-    select * from steps
+    select
+        account_id,
+        currency,
+        day,
+        sum(mrr_gross_micros) as mrr_gross_micros,
+        sum(mrr_micros) as mrr_micros,
+        sum(mrr_net_micros) as mrr_net_micros,
+        sum(estimated_mrr_micros) as estimated_mrr_micros
+    from steps
+    group by account_id, currency, day
     union all by name
     select
         account_id,
         currency,
         day,
-        case when movement in ('new') then change_micros end as mrr_new_micros,
-        case when movement = 'reactivation' then change_micros end as mrr_reactivation_micros,
-        case when movement = 'expansion' then change_micros end as mrr_expansion_micros,
-        case when movement = 'contraction' then change_micros end as mrr_contraction_micros,
-        case when movement = 'churn' then change_micros end as mrr_churn_micros,
-        cast(movement = 'new' as integer) as new_subscribers,
-        cast(movement = 'reactivation' as integer) as reactivated_subscribers,
-        cast(movement = 'churn' as integer) as churned_subscribers,
-        cast(opening_micros = 0 as integer) - cast(closing_micros = 0 as integer)
+        {% for movement in mrr_movements() -%}
+        sum(change_micros) filter (where movement = '{{ movement }}')
+            as mrr_{{ movement }}_micros,
+        {% endfor -%}
+        count(*) filter (where movement = 'new') as new_subscribers,
+        count(*) filter (where movement = 'reactivation') as reactivated_subscribers,
+        count(*) filter (where movement = 'churn') as churned_subscribers,
+        count(*) filter (where opening_micros = 0) - count(*) filter (where closing_micros = 0)
             as subscribers_change
     from changes
+    group by account_id, currency, day
     union all by name
     select * from months
     union all by name

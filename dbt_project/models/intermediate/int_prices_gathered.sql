@@ -43,7 +43,7 @@ harvested as (
 
 gathered as (
     select
-        * exclude (read_at, read_order, deletion_seen_at),
+        * exclude (read_at, read_order, deletion_seen_at, staged_in),
         deletion_seen_at is not null as is_deleted,
         false as is_inline
     from listed

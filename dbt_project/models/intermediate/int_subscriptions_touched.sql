@@ -35,7 +35,11 @@ clock as (
 ),
 
 done as (
-    select * from intermediate.subscriptions_done
+    select
+        account_id,
+        subscription_id,
+        inputs
+    from intermediate.subscriptions_done
 ),
 
 price_marks as (

@@ -1,5 +1,14 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'is_kept': true},
+    pre_hook="{{ forget_staged(ref('stg_stripe__invoices'), 'invoice_id') }}",
+    post_hook="{{ remember_fact() }}"
+) }}
+
 with invoices as (
-    select * from {{ ref('stg_stripe__invoices') }}
+    {{ staged_since(ref('stg_stripe__invoices')) }}
 ),
 
 clock as (

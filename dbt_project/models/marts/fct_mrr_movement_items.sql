@@ -1,9 +1,19 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'is_kept': true},
+    pre_hook="{{ forget_listed('customer_id', ref('int_customers_touched')) }}",
+    post_hook="{{ remember_fact(ref('int_customers_touched')) }}"
+) }}
+{%- set touched = ref('int_customers_touched') %}
+
 with spans as (
-    select * from {{ ref('int_subscription_item_spans_merged') }}
+    {{ listed_of(ref('int_subscription_item_spans_merged'), 'customer_id', touched) }}
 ),
 
 movements as (
-    select * from {{ ref('int_customer_mrr_changed') }}
+    {{ listed_of(ref('int_customer_mrr_changed'), 'customer_id', touched) }}
 ),
 
 clock as (

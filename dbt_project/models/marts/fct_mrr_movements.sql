@@ -1,5 +1,15 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'is_kept': true},
+    pre_hook="{{ forget_listed('customer_id', ref('int_customers_touched')) }}",
+    post_hook="{{ remember_fact(ref('int_customers_touched')) }}"
+) }}
+{%- set touched = ref('int_customers_touched') %}
+
 with changes as (
-    select * from {{ ref('int_customer_mrr_changed') }}
+    {{ listed_of(ref('int_customer_mrr_changed'), 'customer_id', touched) }}
 ),
 
 clock as (

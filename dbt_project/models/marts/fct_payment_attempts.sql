@@ -1,5 +1,15 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'is_kept': true},
+    pre_hook="{{ forget_attempts(ref('int_attempts_touched')) }}",
+    post_hook="{{ remember_fact(ref('int_attempts_touched')) }}"
+) }}
+{%- set touched = ref('int_attempts_touched') %}
+
 with charges as (
-    select * from {{ ref('stg_stripe__charges') }}
+    {{ listed_of(ref('stg_stripe__charges'), 'charge_id', touched, 'attempt_id') }}
 ),
 
 invoice_payments as (
@@ -7,31 +17,11 @@ invoice_payments as (
 ),
 
 events as (
-    select * from {{ ref('stg_stripe__events') }}
+    {{ listed_of(ref('stg_stripe__events'), 'object_id', touched, 'attempt_id') }}
 ),
 
 clock as (
     select * from {{ ref('int_accounts_clocked') }}
-),
-
-by_charge as (
-    select
-        account_id,
-        charge_id,
-        min(invoice_id) as invoice_id
-    from invoice_payments
-    where charge_id is not null
-    group by account_id, charge_id
-),
-
-by_payment_intent as (
-    select
-        account_id,
-        payment_intent_id,
-        min(invoice_id) as invoice_id
-    from invoice_payments
-    where payment_intent_id is not null
-    group by account_id, payment_intent_id
 ),
 
 -- A PaymentIntent can fail before any charge exists; only its event tells of it.
@@ -48,7 +38,7 @@ failures as (
         ) as p
     from events
     where event_type = 'payment_intent.payment_failed' and payload is not null
-    qualify row_number() over (partition by account_id, object_id order by created_at) = 1
+    qualify row_number() over (partition by account_id, object_id order by created_at, event_id) = 1
 ),
 
 chargeless as (
@@ -62,13 +52,16 @@ chargeless as (
         p.amount as amount_minor,
         p.last_payment_error.code as failure_code
     from failures
+    -- Not by `not in`: that would hold every charge in memory to ask about a few failures.
     where
         p.latest_charge is null
         and p.last_payment_error.charge is null
-        and (account_id, p.id) not in (
-            select (charges.account_id, charges.payment_intent_id)
+        and not exists (
+            select charges.charge_id
             from charges
-            where charges.payment_intent_id is not null
+            where
+                charges.account_id = failures.account_id
+                and charges.payment_intent_id = failures.p.id
         )
 ),
 
@@ -87,6 +80,38 @@ tried as (
         false as is_captured,
         false as is_disputed
     from chargeless
+),
+
+by_charge as (
+    select
+        account_id,
+        charge_id,
+        min(invoice_id) as invoice_id
+    from invoice_payments
+    where
+        charge_id is not null
+        {% if is_incremental() -%}
+        and (account_id, charge_id) in (
+            select (charges.account_id, charges.charge_id) from charges
+        )
+        {%- endif %}
+    group by account_id, charge_id
+),
+
+by_payment_intent as (
+    select
+        account_id,
+        payment_intent_id,
+        min(invoice_id) as invoice_id
+    from invoice_payments
+    where
+        payment_intent_id is not null
+        {% if is_incremental() -%}
+        and (account_id, payment_intent_id) in (
+            select (tried.account_id, tried.payment_intent_id) from tried
+        )
+        {%- endif %}
+    group by account_id, payment_intent_id
 ),
 
 linked as (

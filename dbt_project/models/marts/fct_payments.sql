@@ -1,9 +1,19 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'is_kept': true},
+    pre_hook="{{ forget_listed('payment_id', ref('int_payments_touched')) }}",
+    post_hook="{{ remember_fact(ref('int_payments_touched')) }}"
+) }}
+{%- set touched = ref('int_payments_touched') %}
+
 with attempts as (
-    select * from {{ ref('fct_payment_attempts') }}
+    {{ listed_of(ref('fct_payment_attempts'), 'payment_id', touched) }}
 ),
 
 invoices as (
-    select * from {{ ref('stg_stripe__invoices') }}
+    {{ listed_of(ref('stg_stripe__invoices'), 'invoice_id', touched, 'payment_id') }}
 ),
 
 clock as (
@@ -16,7 +26,7 @@ grouped as (
         payment_id,
         currency,
         any_value(invoice_id) as invoice_id,
-        arg_min(customer_id, attempted_at) as customer_id,
+        arg_min(customer_id, (attempted_at, attempt_id)) as customer_id,
         min(attempted_at) as first_attempted_at,
         min(day) as day,
         max(attempted_at) as last_attempted_at,
@@ -26,7 +36,7 @@ grouped as (
         count(*) filter (where outcome = 'failed') as failed_attempts,
         bool_or(outcome = 'succeeded') as is_succeeded,
         bool_or(outcome = 'pending') as is_pending,
-        arg_max(amount, attempted_at) as amount,
+        arg_max(amount, (attempted_at, attempt_id)) as amount,
         sum(captured_amount) as captured_amount
     from attempts
     group by account_id, payment_id, currency

@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ remember_build() }}") }}
+
 with refunds as (
     select * from {{ ref('stg_stripe__refunds') }}
 ),

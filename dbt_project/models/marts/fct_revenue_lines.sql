@@ -1,13 +1,25 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'is_kept': true},
+    pre_hook="{{ forget_listed('charge_id', ref('int_charges_touched'), or_null=true) }}",
+    post_hook="{{ remember_fact(ref('int_charges_touched')) }}"
+) }}
+{%- set touched = ref('int_charges_touched') %}
+
 with attempts as (
-    select * from {{ ref('fct_payment_attempts') }}
+    {{ listed_of(ref('fct_payment_attempts'), 'attempt_id', touched, 'charge_id') }}
 ),
 
 refunds as (
-    select * from {{ ref('fct_refunds') }}
+    {{ listed_of(ref('fct_refunds'), 'charge_id', touched, or_null=true) }}
 ),
 
 dispute_transactions as (
-    select * from {{ ref('stg_stripe__dispute_balance_transactions') }}
+    {{ listed_of(
+        ref('stg_stripe__dispute_balance_transactions'), 'charge_id', touched, or_null=true
+    ) }}
 ),
 
 invoices as (
@@ -15,7 +27,7 @@ invoices as (
 ),
 
 charges as (
-    select * from {{ ref('stg_stripe__charges') }}
+    {{ listed_of(ref('stg_stripe__charges'), 'charge_id', touched) }}
 ),
 
 customers as (
@@ -103,46 +115,70 @@ weighted as (
         ) as weights,
         lines
     from invoices
+    {% if is_incremental() -%}
+    where (account_id, invoice_id) in (
+        select (attempts.account_id, attempts.invoice_id) from attempts
+    )
+    {%- endif %}
+),
+
+-- Only where a source is shared among several lines are all of them carried along: the joins hold
+-- every invoice in memory.
+narrowed as (
+    select
+        account_id,
+        invoice_id,
+        lines[1].line_id as line_id,
+        lines[1].line_position as line_position,
+        lines[1].subscription_id as subscription_id,
+        lines[1].price_id as price_id,
+        lines[1].product_id as product_id,
+        list_sum(weights) as total,
+        case when len(lines) > 1 then weights end as weights,
+        case when len(lines) > 1 then list_transform(lines, lambda l: {
+            'line_id': l.line_id,
+            'line_position': l.line_position,
+            'subscription_id': l.subscription_id,
+            'price_id': l.price_id,
+            'product_id': l.product_id
+        }) end as lines
+    from weighted
+    where list_sum(weights) > 0
 ),
 
 shared as (
     select
         charged.*,
-        weighted.lines,
-        weighted.weights,
-        list_sum(weighted.weights) as total,
+        narrowed.* exclude (account_id, invoice_id),
         -- Cents times cents pass BIGINT only beyond a hundred million; not to be risked.
         abs(cast(charged.amount_minor as hugeint)) as share_factor
     from charged
-    left join weighted
+    left join narrowed
         on
-            charged.account_id = weighted.account_id
-            and charged.invoice_id = weighted.invoice_id
-            and list_sum(weighted.weights) > 0
+            charged.account_id = narrowed.account_id
+            and charged.invoice_id = narrowed.invoice_id
 ),
 
 -- Most invoices have one line, and it gets everything; so does an unknown one.
 whole as (
     select
-        shared.* exclude (lines, weights, total, share_factor),
-        lines[1].line_id as line_id,
-        coalesce(lines[1].line_position, 0) as line_position,
-        lines[1].subscription_id as subscription_id,
-        lines[1].price_id as price_id,
-        lines[1].product_id as product_id,
+        shared.* exclude (lines, weights, total, share_factor, line_position),
+        coalesce(line_position, 0) as line_position,
         abs(amount_minor) as share_minor
     from shared
-    where total is null or len(lines) = 1
+    where lines is null
 ),
 
 unnested as (
     select
-        shared.* exclude (lines, weights, total, share_factor),
+        shared.* exclude (
+            lines, weights, share_factor, line_id, line_position, subscription_id, price_id,
+            product_id
+        ),
         unnest(lines) as line,
-        share_factor * unnest(weights) as share_numerator,
-        total
+        share_factor * unnest(weights) as share_numerator
     from shared
-    where total is not null and len(lines) > 1
+    where lines is not null
 ),
 
 floored as (

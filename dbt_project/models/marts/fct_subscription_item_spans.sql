@@ -1,5 +1,15 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'is_kept': true},
+    pre_hook="{{ forget_listed('subscription_id', ref('int_spans_touched')) }}",
+    post_hook="{{ remember_fact(ref('int_spans_touched')) }}"
+) }}
+{%- set touched = ref('int_spans_touched') %}
+
 with spans as (
-    select * from {{ ref('int_subscription_item_spans_merged') }}
+    {{ listed_of(ref('int_subscription_item_spans_merged'), 'subscription_id', touched) }}
 ),
 
 clock as (

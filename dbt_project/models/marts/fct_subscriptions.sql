@@ -1,13 +1,23 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'is_kept': true},
+    pre_hook="{{ forget_listed('subscription_id', ref('int_spans_touched')) }}",
+    post_hook="{{ remember_fact(ref('int_spans_touched')) }}"
+) }}
+{%- set touched = ref('int_spans_touched') %}
+
 with subscriptions as (
-    select * from {{ ref('stg_stripe__subscriptions') }}
+    {{ listed_of(ref('stg_stripe__subscriptions'), 'subscription_id', touched) }}
 ),
 
 segments as (
-    select * from {{ ref('int_subscription_segments_cut') }}
+    {{ listed_of(ref('int_subscription_segments_cut'), 'subscription_id', touched) }}
 ),
 
 spans as (
-    select * from {{ ref('int_subscription_item_spans_merged') }}
+    {{ listed_of(ref('int_subscription_item_spans_merged'), 'subscription_id', touched) }}
 ),
 
 clock as (

@@ -63,7 +63,8 @@ final as (
         case
             when starts_with(e.type, 'customer.subscription.')
                 then object -> '$.data.previous_attributes'
-        end as previous_attributes
+        end as previous_attributes,
+        {{ this_build() }} as staged_in
     from parsed
 )
 
