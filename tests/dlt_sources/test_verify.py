@@ -5,12 +5,12 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-import duckdb
 import pytest
 
 from dlt_sources.stripe.models import DriftKind, StreamFinding, Sweep
 from dlt_sources.stripe.source import Reading
 from dlt_sources.stripe.stored import WarehouseState
+from dlt_sources.stripe.warehouse import writing
 from tests.dlt_sources.faulty import Fault, faulty_stripe
 from tests.dlt_sources.rig import IMPATIENT, Rig
 
@@ -52,7 +52,7 @@ def drift(findings: Findings) -> dict[tuple[str, str], DriftKind]:
 
 
 def spoil(rig: Rig, *statements: str) -> None:
-    with duckdb.connect(str(rig.warehouse)) as connection:
+    with writing(rig.warehouse) as connection:
         for statement in statements:
             connection.execute(statement)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import duckdb
 import pytest
 
 from console.demo.simulator import Simulator
+from dlt_sources.stripe.warehouse import writing
+from orchestration.warehouse import warehouse_of
 from tests.e2e.conftest import Deployment, advance
 from tests.e2e.test_sync import fingerprint_of_marts
 
@@ -26,7 +27,7 @@ def test_built_anew_from_what_stays_every_mart_is_the_same(
     connected.environment["DASHTRAY_KEEP_READINGS_DAYS"] = "0"
     connected.must("housekeeping")
     assert connected.rows("select count(*) from raw_stripe.invoices") < readings
-    with duckdb.connect(str(connected.settings.warehouse_path)) as connection:
+    with writing(warehouse_of(connected.settings)) as connection:
         for schema in ("marts", "intermediate", "staging"):
             connection.execute(f"drop schema {schema} cascade")
     connected.must("sync", stripe.account_id, "--here")

@@ -7,7 +7,6 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import duckdb
 import pytest
 
 from connections.models import RequestKind
@@ -16,6 +15,8 @@ from connections.sync_reports import sync_history
 from connections.verifications import last_verifications
 from console.demo.run import compare_published
 from console.demo.simulator import Simulator
+from dlt_sources.stripe.warehouse import writing
+from orchestration.warehouse import warehouse_of
 from tests.e2e.conftest import KEY_VARIABLE, Deployment, request_total
 
 pytestmark = pytest.mark.e2e
@@ -66,7 +67,7 @@ def test_history_is_extended_verified_and_mended(deployment: Deployment, stripe:
     # Fewer days take nothing away. What differs is named, and without leave not mended.
     assert deployment.dashtray("history", account, "30").returncode == 0
     ((charge,),) = deployment.rows("select max(id) from raw_stripe.charges")
-    with duckdb.connect(str(deployment.settings.warehouse_path)) as connection:
+    with writing(warehouse_of(deployment.settings)) as connection:
         connection.execute("delete from raw_stripe.charges where id = ?", [charge])
     done, streams = verify(deployment, account, "--no-repair")
     assert done.returncode == 1
