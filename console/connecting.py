@@ -33,6 +33,7 @@ from connections.oauth import Authorisation, begin_authorisation
 from connections.settings import Settings
 from connections.vault import Vault
 from console.service import check_port
+from console.web.assets import asset
 from console.web.context import HERE, home_mark
 from console.web.endings import COOKIE, ending_page, finish, give_nonce
 from console.web.paths import CALLBACK_PATH, CONNECT_PATH, HEALTH_PATH
@@ -70,6 +71,7 @@ def connect_app(
             other program or tab opens must not end the wait for the owner's.
     """
     templates = Jinja2Templates(HERE / "templates")
+    templates.env.globals["asset"] = asset
 
     def start(request: Request) -> Response:
         response = RedirectResponse(authorisation.url, status_code=303, headers=_HEADERS)
