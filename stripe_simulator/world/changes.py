@@ -110,6 +110,8 @@ def remove_item(
             lines.proration(account, subscription, item, item.price, item.quantity, span, -1)
         )
     subscription.items.remove(item)
+    # What a schedule wanted of it goes with it.
+    subscription.upcoming = [each for each in subscription.upcoming if each[0] is not item]
     account.decide(log.ItemRemoved(account.now, subscription.id, item.id))
     at_once = proration == "always_invoice"
     _announce(account, subscription, before, made, at_once=at_once, since=item.period_start)
