@@ -110,12 +110,11 @@ def test_the_print_button_waits_for_every_chart(page: Page) -> None:
     page.goto(PAYMENTS)
     # In a function of its own: a value that is a function would be called at once.
     page.evaluate(
-        "() => { window.print = () => { window.undrawn = document.querySelectorAll("
-        "'[data-chart]:not([data-state=drawn])').length; }; }"
+        "() => { window.print = () => { document.body.dataset.undrawn ="
+        " document.querySelectorAll('[data-chart]:not([data-state=drawn])').length; }; }"
     )
     page.get_by_role("button", name="Print").click()
-    page.wait_for_function("window.undrawn !== undefined")
-    assert page.evaluate("window.undrawn") == 0
+    expect(page.locator("body")).to_have_attribute("data-undrawn", "0", timeout=30_000)
 
 
 def test_a_number_leads_down_to_stripe_and_to_its_definition(page: Page) -> None:
