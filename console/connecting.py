@@ -25,7 +25,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.templating import Jinja2Templates
 
 from connections.accounts import Connected
 from connections.errors import DashtrayError
@@ -33,7 +32,7 @@ from connections.oauth import Authorisation, begin_authorisation
 from connections.settings import Settings
 from connections.vault import Vault
 from console.service import check_port
-from console.web.assets import asset
+from console.web.assets import make_templates
 from console.web.context import HERE, home_mark
 from console.web.endings import COOKIE, ending_page, finish, give_nonce
 from console.web.paths import CALLBACK_PATH, CONNECT_PATH, HEALTH_PATH
@@ -70,8 +69,7 @@ def connect_app(
         done: Told the outcome of each callback but those that are not ours: a page that some
             other program or tab opens must not end the wait for the owner's.
     """
-    templates = Jinja2Templates(HERE / "templates")
-    templates.env.globals["asset"] = asset
+    templates = make_templates()
 
     def start(request: Request) -> Response:
         response = RedirectResponse(authorisation.url, status_code=303, headers=_HEADERS)

@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from fastapi.templating import Jinja2Templates
 from sqlalchemy.engine import Engine
 
 from connections.settings import Settings
 from connections.vault import Vault
 from connections.web_settings import WebSettings
-from console.web.assets import FOLDERS, asset
-from console.web.context import HERE, Web
+from console.web.assets import FOLDERS, make_templates
+from console.web.context import Web
 from console.web.csrf import CsrfGuard, csrf_input, csrf_token
 from console.web.guard import Guard
 from console.web.headers import SecurityHeaders
@@ -78,7 +77,7 @@ def create_app(
         settings=settings,
         engine=engine,
         vault=vault,
-        templates=Jinja2Templates(HERE / "templates"),
+        templates=make_templates(),
         dagster_url=dagster_url,
         web_settings=web_settings or WebSettings(),
         is_closing=is_closing,
@@ -86,7 +85,6 @@ def create_app(
     web.templates.env.globals |= {
         "csrf_input": csrf_input,
         "csrf_token": csrf_token,
-        "asset": asset,
         "login_demanded": web.web_settings.login_demanded,
     }
     app.state.marts = PublishedMarts(settings.published_dir / "marts.duckdb")

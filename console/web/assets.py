@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from starlette.templating import Jinja2Templates
 from starlette.types import Scope
 
 from console.web.context import HERE
@@ -39,6 +40,13 @@ def asset(address: str) -> str:
         address: Such as `/static/console.css`.
     """
     return f"{address}?v={_version(address)}"
+
+
+def make_templates() -> Jinja2Templates:
+    """The templates, which name their files by `asset`; for each application that renders them."""
+    templates = Jinja2Templates(HERE / "templates")
+    templates.env.globals["asset"] = asset
+    return templates
 
 
 def caching(scope: Scope) -> str:
