@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from dlt_sources.stripe.sql import literal
 from orchestration.placing import put_in_place, second_name
 from orchestration.publish import ABOUT, MARTS_FILE, STORAGE_VERSION
 
@@ -164,12 +165,12 @@ def _write_parquet(
     with connection.cursor() as cursor:
         cursor.execute(
             f"copy (from chunk.main.{mart.quoted}{none})"
-            f" to {_text(target / mart.parquet)} (format parquet)"
+            f" to {literal(target / mart.parquet)} (format parquet)"
         )
         if mart.of_accounts and changed:
             cursor.execute(
                 f"copy (select *, account_id as of from chunk.main.{mart.quoted}"  # noqa: S608
-                f" where account_id in ({_listed(changed)})) to {_text(target)}"
+                f" where account_id in ({_listed(changed)})) to {literal(target)}"
                 " (format parquet, partition_by (of), overwrite_or_ignore)"
             )
 
@@ -209,13 +210,13 @@ def _write_duckdb(
     connection: duckdb.DuckDBPyConnection, file: Path, marts: Sequence[Mart], account: Touched
 ) -> None:
     """Write these marts into the file, in one transaction."""
-    own = f"account_id = {_literal(account.account_id)}"
+    own = f"account_id = {literal(account.account_id)}"
     name = f'"{account.account_id}"'
     options = [f"storage_version '{STORAGE_VERSION}'", "recovery_mode no_wal_writes"]
     if not file.exists() and account.size <= _SMALL:
         options.append("block_size 16384")
     with connection.cursor() as cursor:
-        cursor.execute(f"attach {_text(file)} as {name} ({', '.join(options)})")
+        cursor.execute(f"attach {literal(file)} as {name} ({', '.join(options)})")
         cursor.execute("begin")
         for mart in marts:
             of = f" where {own}" if mart.of_accounts else ""
@@ -228,12 +229,4 @@ def _write_duckdb(
 
 
 def _listed(chunk: Sequence[Touched]) -> str:
-    return ", ".join(_literal(account.account_id) for account in chunk)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _text(path: Path) -> str:
-    return _literal(str(path))
+    return ", ".join(literal(account.account_id) for account in chunk)

@@ -19,10 +19,11 @@ from pathlib import Path
 import duckdb
 
 from connections.publishing import Publish
+from dlt_sources.stripe.sql import literal
 from dlt_sources.stripe.warehouse import Warehouse
 from orchestration.account_files import Mart, Touched, write_accounts
 from orchestration.placing import KEPT, build_name, put_in_place, second_name
-from orchestration.publish import ABOUT, MARTS_FILE, publish_marts
+from orchestration.publish import ABOUT, MARTS_FILE, SPILLED, publish_marts
 from orchestration.warehouse_lock import warehouse_lock
 
 #: What was written, by account and mart. Without it everything is written again.
@@ -100,8 +101,8 @@ def publish_copies(
         stage.mkdir(parents=True)
         with duckdb.connect() as connection:
             # Opened once: what comes into its place meanwhile is another call's.
-            connection.execute(f"attach {_text(published / MARTS_FILE)} as source (read_only)")
-            connection.execute(f"set temp_directory = {_text(stage / 'spilled')}")
+            connection.execute(f"attach {literal(published / MARTS_FILE)} as source (read_only)")
+            connection.execute(f"set temp_directory = {literal(stage / SPILLED)}")
             copied = _bring_up(connection, published, stage, what, whole, kept)
         shutil.rmtree(stage)
         return copied
@@ -223,7 +224,7 @@ def _write_parquet(
         target = stage / mart.parquet
         if mart.name in changed:
             connection.execute(
-                f"copy (from source.{mart.quoted}) to {_text(target)} (format parquet)"
+                f"copy (from source.{mart.quoted}) to {literal(target)} (format parquet)"
             )
         else:
             second_name(present / mart.parquet, target)
@@ -240,7 +241,7 @@ def _recorded(connection: duckdb.DuckDBPyConnection, record: Path, layout: str) 
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     if record.exists():
         for account_id, mart, rows, value in connection.execute(
-            f"select account_id, mart, rows, hash from read_parquet({_text(record)})"  # noqa: S608
+            f"select account_id, mart, rows, hash from read_parquet({literal(record)})"  # noqa: S608
             " where layout = ?",
             [layout],
         ).fetchall():
@@ -260,7 +261,7 @@ def _record(
     connection.execute(
         "copy (select $layout as layout, unnest($accounts)::varchar as account_id,"
         " unnest($marts)::varchar as mart, unnest($rows)::bigint as rows,"
-        f" unnest($hashes)::bigint as hash) to {_text(aside)} (format parquet)",
+        f" unnest($hashes)::bigint as hash) to {literal(aside)} (format parquet)",
         {
             "layout": layout,
             **{
@@ -270,7 +271,3 @@ def _record(
         },
     )
     aside.replace(record)
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -21,6 +21,7 @@ from connections.settings import Settings
 from connections.sync_reports import unfinished_syncs
 from connections.syncs import free_dead_syncs
 from dlt_sources.stripe.lake import CATALOG
+from dlt_sources.stripe.sql import literal
 from dlt_sources.stripe.streams import DATASET
 from dlt_sources.stripe.warehouse import writing
 from orchestration.publish import sync_to_disk
@@ -103,9 +104,8 @@ def _copy(
     counts: dict[str, int] = {}
     copied = []
     with writing(warehouse_of(settings)) as connection:
-        quoted = str(file).replace("'", "''")
         # Writable, so that what a killed load left in the file's log is taken over.
-        connection.execute(f"attach '{quoted}' as file")
+        connection.execute(f"attach {literal(file)} as file")
         names = _tables(connection, "file")
         there = _tables(connection, CATALOG)
         _require_ours(connection, file, there)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import duckdb
 
+from dlt_sources.stripe.sql import literal
 from dlt_sources.stripe.warehouse import Warehouse, reading
 from orchestration.placing import BUILDS, KEPT, build_name, put_in_place
 
@@ -91,9 +92,9 @@ def publish_marts(
     stage.mkdir(parents=True)
     aside = stage / MARTS_FILE
     with reading(warehouse) as connection:
-        quoted = str(aside).replace("'", "''")
         connection.execute(
-            f"attach '{quoted}' as published (read_write, storage_version '{STORAGE_VERSION}')"
+            f"attach {literal(aside)} as published"
+            f" (read_write, storage_version '{STORAGE_VERSION}')"
         )
         columns = connection.execute(
             "select table_name, column_name, data_type from information_schema.columns"
@@ -101,8 +102,7 @@ def publish_marts(
             " order by table_name, ordinal_position",
             [MARTS_SCHEMA],
         ).fetchall()
-        spilled = str(stage / SPILLED).replace("'", "''")
-        connection.execute(f"set temp_directory = '{spilled}'")
+        connection.execute(f"set temp_directory = {literal(stage / SPILLED)}")
         names: dict[str, list[str]] = {}
         for table, column, _ in columns:
             names.setdefault(str(table), []).append(str(column))

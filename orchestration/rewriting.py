@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from dlt_sources.stripe.lake import Lake
+from dlt_sources.stripe.sql import literal
 from dlt_sources.stripe.warehouse import (
     ROW_GROUP,
     SETTINGS,
@@ -74,11 +75,11 @@ def rewritten(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
         leftover.unlink(missing_ok=True)
     with duckdb.connect(config=SETTINGS) as connection:
-        connection.execute(f"attach {_text(warehouse)} as warehouse")
+        connection.execute(f"attach {literal(warehouse)} as warehouse")
         connection.execute("use warehouse")
         yield connection
         connection.execute(
-            f"attach {_text(aside)} as fresh"
+            f"attach {literal(aside)} as fresh"
             f" (row_group_size {ROW_GROUP}, storage_version '{STORAGE_VERSION}')"
         )
         connection.execute("copy from database warehouse to fresh")
@@ -90,10 +91,6 @@ def rewritten(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     aside.replace(warehouse)
     warehouse.with_name(f"{warehouse.name}.wal").unlink(missing_ok=True)
     _sync_to_disk(warehouse.parent)
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _quoted(name: str) -> str:

@@ -19,6 +19,8 @@ from pathlib import Path
 import duckdb
 import psycopg2
 
+from dlt_sources.stripe.sql import literal
+
 CATALOG = "warehouse"
 """The name under which a warehouse is attached, file or lake: dbt's manifest carries it."""
 
@@ -141,21 +143,21 @@ class Lake:
             LakeUnusable: An extension is missing, or catalogue or data cannot be reached.
         """
         for extension in (*_EXTENSIONS, *([_FOR_S3] if self.bucket else ())):
-            connection.execute(f"load {_text(_extension(extension))}")
+            connection.execute(f"load {literal(_extension(extension))}")
         connection.execute(f"set ducklake_max_retry_count = {RETRIES}")
         if self.bucket:
             _open_bucket(connection, self.bucket)
         else:
             Path(self.data).mkdir(parents=True, exist_ok=True)
         options = [
-            f"metadata_schema {_text(self.schema)}",
-            f"data_path {_text(self._data_path())}",
+            f"metadata_schema {literal(self.schema)}",
+            f"data_path {literal(self._data_path())}",
             "data_inlining_row_limit 0",  # as in _OPTIONS, which a new lake has not yet
         ]
         if read_only:
             options.append("read_only")
         attach = (
-            f"attach if not exists {_text(f'ducklake:postgres:{self.dsn}')} as {CATALOG}"
+            f"attach if not exists {literal(f'ducklake:postgres:{self.dsn}')} as {CATALOG}"
             f" ({', '.join(options)})"
         )
         try:
@@ -203,16 +205,16 @@ def _open_bucket(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> None:
     """Give the connection the bucket's keys, as a secret that DuckDB shows to nobody."""
     options = [
         "type s3",
-        f"key_id {_text(bucket.key_id)}",
-        f"secret {_text(bucket.secret)}",
-        f"region {_text(bucket.region)}",
+        f"key_id {literal(bucket.key_id)}",
+        f"secret {literal(bucket.secret)}",
+        f"region {literal(bucket.region)}",
     ]
     if bucket.session_token:
-        options.append(f"session_token {_text(bucket.session_token)}")
+        options.append(f"session_token {literal(bucket.session_token)}")
     if bucket.endpoint:
         scheme, _, host = bucket.endpoint.rstrip("/").partition("://")
         options += [
-            f"endpoint {_text(host)}",
+            f"endpoint {literal(host)}",
             f"use_ssl {'true' if scheme == 'https' else 'false'}",
             # Servers other than AWS's seldom have a name per bucket.
             "url_style 'path'",
@@ -258,7 +260,3 @@ def _passfile(password: str) -> str:
 
 def _one_line(error: Exception) -> str:
     return re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -30,6 +30,7 @@ from dlt.destinations.impl.duckdb.factory import duckdb as duckdb_destination
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
 from dlt_sources.stripe.lake import CATALOG, Lake
+from dlt_sources.stripe.sql import literal
 
 Warehouse: TypeAlias = Path | Lake
 """Where the data are: a DuckDB file, or a lake."""
@@ -101,7 +102,7 @@ def reading(
     config: dict[str, Any] = {"memory_limit": _bytes(memory)} if memory else {}
     if isinstance(warehouse, Path):
         with duckdb.connect(config=config) as connection:
-            connection.execute(f"attach {_text(warehouse)} as {CATALOG} (read_only)")
+            connection.execute(f"attach {literal(warehouse)} as {CATALOG} (read_only)")
             connection.execute(f"use {CATALOG}")
             yield connection
         return
@@ -131,7 +132,7 @@ def writing(
         warehouse.parent.mkdir(parents=True, exist_ok=True)
         with duckdb.connect(config=config) as connection:
             connection.execute(
-                f"attach {_text(warehouse)} as {CATALOG}"
+                f"attach {literal(warehouse)} as {CATALOG}"
                 f" (row_group_size {ROW_GROUP}, storage_version '{STORAGE_VERSION}')"
             )
             connection.execute(f"use {CATALOG}")
@@ -190,10 +191,6 @@ def count_rows(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], i
 
 def _bytes(memory: int) -> str:
     return f"{memory // 1024}KiB"
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 _CONFLICT_WORDS = (
