@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import queue
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from connections.settings import Settings
 from dlt_sources.stripe.warehouse import Warehouse
-from orchestration.dbt_manifest import DBT_PROJECT_DIR
+from orchestration.dbt_manifest import DBT_PROJECT_DIR, prepared_target
+from orchestration.warehouse import warehouse_of
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -111,6 +113,24 @@ class DbtBuild:
         finally:
             worker.join()
         _raise_for(outcome[0] if outcome else None)
+
+
+def build_models(settings: Settings, purpose: str) -> None:
+    """Build all models outside of a run. The caller may build.
+
+    Args:
+        settings: The deployment's settings.
+        purpose: Names the folder for what dbt writes meanwhile.
+
+    Raises:
+        DbtBuildFailed: A model or a test failed.
+    """
+    scratch = settings.home / "dbt" / "runs" / purpose
+    try:
+        for _ in DbtBuild(prepared_target(settings.home)).events(warehouse_of(settings), scratch):
+            pass
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _close_connections() -> None:

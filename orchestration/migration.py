@@ -7,7 +7,6 @@ end: killed at any moment it is still there, and doing it again ends it.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,17 +169,12 @@ def _content(connection: duckdb.DuckDBPyConnection, database: str, name: str) ->
 
 
 def _build(settings: Settings) -> None:
-    from orchestration.dbt_manifest import prepared_target
-    from orchestration.dbt_runner import DbtBuild, DbtBuildFailed
+    from orchestration.dbt_runner import DbtBuildFailed, build_models
 
-    scratch = settings.home / "dbt" / "runs" / "migration"
     try:
-        for _ in DbtBuild(prepared_target(settings.home)).events(warehouse_of(settings), scratch):
-            pass
+        build_models(settings, "migration")
     except DbtBuildFailed as failure:
         raise MigrationFailed(
             f"All tables are in the lake, but the models cannot be built: {failure} "
             f"{settings.warehouse_path} is as it was. Mend that, and migrate again."
         ) from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -6,7 +6,6 @@ The policy itself is in `connections.pii_policy`, the fields that it is about in
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,6 +74,7 @@ def apply_policy(on_step: Callable[[str], None] | None = None) -> Applied:
         AccountStateError: A sync is going on, perhaps under the former policy.
     """
     from dlt_sources.stripe import load_extraction
+    from orchestration.dbt_runner import build_models
 
     say = on_step or (lambda step: None)
     settings = Settings.from_environment()
@@ -98,7 +98,7 @@ def apply_policy(on_step: Callable[[str], None] | None = None) -> Applied:
             rows = _treat_raw(connection, treat)
             _drop_built(connection)
         say("Building the models anew ...")
-        _build(settings)
+        build_models(settings, "pii")
         say("Publishing ...")
         publish_everything(
             warehouse,
@@ -192,15 +192,3 @@ def _drop_built(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     for (schema,) in rows:
         connection.execute(f'drop schema "{schema}" cascade')
-
-
-def _build(settings: Settings) -> None:
-    from orchestration.dbt_manifest import prepared_target
-    from orchestration.dbt_runner import DbtBuild
-
-    scratch = settings.home / "dbt" / "runs" / "pii"
-    try:
-        for _ in DbtBuild(prepared_target(settings.home)).events(warehouse_of(settings), scratch):
-            pass
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
