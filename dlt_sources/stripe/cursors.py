@@ -10,7 +10,7 @@ import duckdb
 from dlt_sources.stripe.events import OVERLAP, needs_recovery
 from dlt_sources.stripe.models import Cursor
 from dlt_sources.stripe.streams import DATASET, STREAMS, SYNCS_TABLE, Kind
-from dlt_sources.stripe.warehouse import Warehouse, exists, reading
+from dlt_sources.stripe.warehouse import Warehouse, reading
 
 _LATEST = f"""
 select account_id, events_cursor, started_at, history_start
@@ -68,7 +68,7 @@ def read_cursors(
         Account id to cursor; accounts without a completed sync are absent.
     """
     wanted = sorted(set(account_ids))
-    if not wanted or not exists(warehouse):
+    if not wanted or not warehouse.exists():
         return {}
     with reading(warehouse) as connection:
         # All of it of one moment, whoever loads meanwhile.

@@ -25,7 +25,6 @@ from dlt_sources.stripe.streams import DATASET
 from dlt_sources.stripe.warehouse import (
     Warehouse,
     destination,
-    exists,
     memory_for,
     tried_again,
     writing,
@@ -117,7 +116,7 @@ def forget_partial(warehouse: Warehouse, load_ids: Sequence[str]) -> list[str]:
     write that file again; and a load counts only with its row in `_dlt_loads`, so what it wrote
     without one can go.
     """
-    if not exists(warehouse):
+    if not warehouse.exists():
         return list(load_ids)
     with writing(warehouse) as connection:
         tables = {

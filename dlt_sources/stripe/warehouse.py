@@ -77,15 +77,6 @@ def memory_for(files: Iterable[Path]) -> int:
     return max(MEMORY, int(HELD_SHARE * ROW_GROUP * largest))
 
 
-def exists(warehouse: Warehouse) -> bool:
-    """Whether anything was ever written into it.
-
-    Raises:
-        LakeUnusable: The lake's catalogue cannot be reached.
-    """
-    return warehouse.exists()
-
-
 @contextmanager
 def reading(
     warehouse: Warehouse, *, memory: int | None = None
