@@ -98,12 +98,12 @@ def parse_lake(
 
 
 def split_password(dsn: str) -> tuple[str, Secret | None]:
-    """Take the password out of libpq's parameters, or of a URL.
+    """Take the password out of libpq's parameters, or of a URL, SQLAlchemy's included.
 
     Raises:
         ProgrammingError: It is neither.
     """
-    parameters = parse_dsn(dsn)
+    parameters = parse_dsn(dsn.replace("postgresql+psycopg2://", "postgresql://", 1))
     password = parameters.pop("password", None)
     return make_dsn(**parameters), None if password is None else Secret(password)
 

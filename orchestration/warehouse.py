@@ -118,8 +118,7 @@ def _lock(cursor: psycopg2.extensions.cursor, on_wait: Callable[[str], None] | N
 
 def _lake(settings: Settings, lake: LakeSettings) -> Lake:
     if lake.catalogue is None:
-        url = database_url(settings).replace("postgresql+psycopg2://", "postgresql://", 1)
-        catalogue, password = split_password(url)
+        catalogue, password = split_password(database_url(settings))
         serving: Callable[[], AbstractContextManager[object]] = partial(open_postgres, settings)
     else:
         catalogue, password, serving = lake.catalogue, lake.password, nullcontext

@@ -80,10 +80,17 @@ def database_url(postgres_url: str) -> Iterator[str]:
 def new_lake(server: str, data: Path | str, **options: Any) -> Iterator[Lake]:
     """A lake with a catalogue of its own for the time of a block."""
     with new_database(server) as url:
-        dsn, password = split_password(url.replace("postgresql+psycopg2://", "postgresql://"))
+        dsn, password = split_password(url)
         yield Lake(
             dsn, str(data), "lake", password=(password and password.reveal()) or None, **options
         )
+
+
+@pytest.fixture
+def lake(postgres_url: str, tmp_path: Path) -> Iterator[Lake]:
+    """An empty lake."""
+    with new_lake(postgres_url, tmp_path / "lake") as fresh:
+        yield fresh
 
 
 @contextmanager

@@ -21,12 +21,6 @@ KEY = Bucket(key_id="AKIATESTTESTTEST", secret="s3cr3t/+withsigns")
 PASSWORD = "pass:w\\ord's"
 
 
-@pytest.fixture
-def lake(postgres_url: str, tmp_path: Path) -> Iterator[Lake]:
-    with new_lake(postgres_url, tmp_path / "lake") as fresh:
-        yield fresh
-
-
 @pytest.mark.e2e
 def test_import_and_changes_equal_stripe(lake_rig: Rig) -> None:
     lake_rig.sync()

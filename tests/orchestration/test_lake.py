@@ -22,14 +22,7 @@ from orchestration.lake_upkeep import forgetting, tidy_lake
 from orchestration.migration import MigrationRefused, migrate_warehouse
 from orchestration.restore import restore_backup
 from orchestration.warehouse import building, warehouse_of
-from tests.conftest import new_lake
 from tests.orchestration.lake_workers import work
-
-
-@pytest.fixture
-def lake(postgres_url: str, tmp_path: Path) -> Iterator[Lake]:
-    with new_lake(postgres_url, tmp_path / "lake") as fresh:
-        yield fresh
 
 
 @pytest.mark.e2e
