@@ -132,6 +132,9 @@ def account_of_address(
     return seen_account(web.engine, viewer, account_id)
 
 
+AddressedAccount = Annotated[Account, Depends(account_of_address)]
+
+
 def _state(account: Account, request: SyncRequest | None, now: datetime) -> AccountState:
     first = request if request and request.kind is RequestKind.FIRST_IMPORT else None
     return state_of(account, first, now=now)

@@ -76,8 +76,8 @@ class Metric:
         over: How days become a period.
         section: The heading that it stands under.
         when_null: Why there may be no number, as the end of a sentence; empty = there always is.
-        parts: For `Over.PARTS`: numerator and denominator, SQL over `days` joined with `parts`
-            (`queries`).
+        parts: For `Over.PARTS`: numerator and denominator, SQL over the columns of a day
+            (`days`).
         of_account: Whether it belongs to the whole account and repeats for each currency.
         kept_apart: Whether it exists in one currency at a time alone, though it is an amount or a
             count: the marts do not convert it, or one customer may count in several currencies.

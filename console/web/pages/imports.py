@@ -15,10 +15,9 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from connections.accounts import get_account
-from connections.models import Account
 from connections.sync_reports import last_syncs, open_requests
 from console.run_reports import read_report, recent_reports
-from console.web.accounts import account_of_address
+from console.web.accounts import AddressedAccount
 from console.web.context import Web, web_of
 from console.web.estimate import estimate
 from console.web.progress import STEPS, SyncProgress, foremost, progress_of
@@ -26,7 +25,6 @@ from console.web.viewer import Viewer, current_viewer
 
 router = APIRouter(prefix="/integrations")
 
-_Account = Annotated[Account, Depends(account_of_address)]
 
 LOOK_SECONDS = 0.5
 """How often a watched sync is looked at: three short queries and a small file."""
@@ -43,7 +41,7 @@ def progress_page(
     request: Request,
     web: Annotated[Web, Depends(web_of)],
     viewer: Annotated[Viewer, Depends(current_viewer)],
-    account: _Account,
+    account: AddressedAccount,
 ) -> Response:
     """How far the account's import is; the dashboard opens by itself when it is ready."""
     progress = look(web, account.account_id, recent_reports(web.settings, EARLIER_RUNS))
@@ -64,7 +62,7 @@ def progress_page(
 async def events(
     request: Request,
     web: Annotated[Web, Depends(web_of)],
-    account: _Account,
+    account: AddressedAccount,
 ) -> Response:
     """Server-sent events: the sync's progress, whenever it changes, until it is over."""
     return StreamingResponse(

@@ -17,7 +17,7 @@ from connections.requests import QuotaExceededError, request_sync
 from connections.standing import Standing, state_of
 from connections.sync_reports import sync_history
 from console.web.accounts import (
-    account_of_address,
+    AddressedAccount,
     account_rows,
     by_attention,
 )
@@ -30,7 +30,6 @@ router = APIRouter(prefix="/integrations")
 _Web = Annotated[Web, Depends(web_of)]
 _Viewer = Annotated[Viewer, Depends(current_viewer)]
 _Operator = Annotated[Viewer, Depends(current_operator)]
-_Account = Annotated[Account, Depends(account_of_address)]
 
 PAGE = 50
 """Accounts shown at once."""
@@ -116,7 +115,7 @@ def integration(
     request: Request,
     web: _Web,
     viewer: _Viewer,
-    account: _Account,
+    account: AddressedAccount,
 ) -> Response:
     """One account: how it is, its syncs, and what it costs of Stripe's allowance."""
     return _detail(request, web, viewer, account)
@@ -127,7 +126,7 @@ def sync(
     request: Request,
     web: _Web,
     viewer: _Viewer,
-    account: _Account,
+    account: AddressedAccount,
 ) -> Response:
     """Ask for a sync, within the quota."""
     try:
@@ -147,7 +146,7 @@ def tier(
     tier: Annotated[str, Form()],
     web: _Web,
     viewer: _Operator,
-    account: _Account,
+    account: AddressedAccount,
 ) -> Response:
     """Move an account to another tier."""
     try:
@@ -163,7 +162,7 @@ def history(
     history_days: Annotated[str, Form()],
     web: _Web,
     viewer: _Operator,
-    account: _Account,
+    account: AddressedAccount,
 ) -> Response:
     """Say how much payment history is wanted."""
     try:
@@ -179,7 +178,7 @@ def pause_or_resume(
     request: Request,
     web: _Web,
     viewer: _Operator,
-    account: _Account,
+    account: AddressedAccount,
 ) -> Response:
     """Stop the schedule of an account, or let it go on."""
     pausing = request.url.path.endswith("/pause")
@@ -195,7 +194,7 @@ def confirm_disconnect(
     request: Request,
     web: _Web,
     viewer: _Operator,
-    account: _Account,
+    account: AddressedAccount,
 ) -> Response:
     """What disconnecting does, before it is done."""
     return _page(request, web, "disconnect.html", viewer=viewer, account=account)
@@ -206,7 +205,7 @@ def disconnect(
     request: Request,
     web: _Web,
     viewer: _Operator,
-    account: _Account,
+    account: AddressedAccount,
 ) -> Response:
     """Give up the access at Stripe and delete the tokens."""
     try:
