@@ -18,7 +18,7 @@ from benchmarks.capacity import COLUMNS, measure
 
 MODES = {"file": "file", "lake": "ducklake:postgres"}
 COMPARED = ("seconds", "cpu s", "peak MB", "requests", "rows", "pg",
-            "extract", "load", "dbt", "publish", "rest")  # fmt: skip
+            "extract", "load", "dbt", "publish", "copies", "rest")  # fmt: skip
 
 
 def main() -> int:
