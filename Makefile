@@ -8,7 +8,7 @@ PACKAGES := connections console dlt_sources orchestration stripe_simulator
 # A test file's servers and builds are shared by its tests, so a file stays in one process.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo up test test-long test-lake check audit check-python check-sql check-unit docs lock clean
+.PHONY: help setup demo up test test-long test-lake check lint audit check-python check-sql check-unit docs lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -42,6 +42,9 @@ test-lake: $(INSTALLED) ## Run the equality and end-to-end tests with a lake
 
 check: $(INSTALLED) ## Lint, types, import borders, unit tests
 	@$(MAKE) --no-print-directory -j 2 check-sql check-python check-unit
+
+lint: $(INSTALLED) ## Lint, types, import borders
+	@$(MAKE) --no-print-directory -j 2 check-sql check-python
 
 check-python:
 	@$(BIN)/ruff check .

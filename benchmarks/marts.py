@@ -140,6 +140,7 @@ def show(name: str, outcome: dict[str, Any], slowest: int, with_cpu: bool) -> No
 def measure(options: argparse.Namespace) -> bool:
     """Build three times and print; whether all aims hold."""
     from benchmarks.raw_copies import NOW, Shape, land, land_syncs, prepared
+    from dlt_sources.stripe.warehouse import writing
 
     shape = Shape(copies=options.copies, accounts=options.accounts, changed=options.changed)
     raw = prepared(options.cache, shape)
@@ -152,10 +153,10 @@ def measure(options: argparse.Namespace) -> bool:
         for name in ("full", "tick", "no change"):
             if name == "tick":
                 tick_at = int((raw / "tick" / "read_at").read_text())
-                with duckdb.connect(str(warehouse)) as connection:
+                with writing(warehouse) as connection:
                     land(connection, raw / "tick", tick_at, shape, "2")
             elif name == "no change":
-                with duckdb.connect(str(warehouse)) as connection:
+                with writing(warehouse) as connection:
                     land_syncs(connection, tick_at + 1800, shape, "3")
             outcome = in_process_of_its_own(warehouse, Path(folder), options.one_at_a_time)
             show(name, outcome, options.slowest, options.one_at_a_time)

@@ -25,6 +25,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dlt_sources.stripe.warehouse import writing
 from stripe_simulator.copies import COPIED_ID_BYTES, SUFFIXES
 from stripe_simulator.store import ObjectStore
 from stripe_simulator.world import build_world
@@ -117,8 +118,7 @@ def prepared(cache: Path, shape: Shape, say: Callable[[str], None] = print) -> P
             say(f"{stream}: {objects:,} objects, then {changed:,} new or changed")
     raw = folder / "raw.duckdb"
     raw.unlink(missing_ok=True)
-    with duckdb.connect(str(raw)) as connection:
-        connection.execute("set preserve_insertion_order = false")
+    with writing(raw, memory=1 << 30) as connection:
         create_raw_schema(connection)
         land(connection, folder / "first", first.read_at, shape, "1")
     for stream in STREAMS:

@@ -33,6 +33,7 @@ from connections.dump import (
 from connections.errors import DashtrayError
 from connections.postgres import open_database
 from connections.settings import Settings
+from dlt_sources.stripe.warehouse import AS_IT_IS
 from orchestration.backup_file import OPERATORS_FILES, WAREHOUSE_MEMBER, BackupWriter
 from orchestration.warehouse import require_file
 from orchestration.warehouse_lock import warehouse_lock
@@ -131,7 +132,7 @@ def warehouse_counts(warehouse: Path) -> dict[str, int]:
 
     The caller holds the warehouse lock.
     """
-    with duckdb.connect(str(warehouse)) as connection:
+    with duckdb.connect(str(warehouse), config=AS_IT_IS) as connection:
         connection.execute("checkpoint")
         tables = connection.execute(
             "select schema_name, table_name from duckdb_tables() order by all"

@@ -18,6 +18,7 @@ import duckdb
 from dlt_sources.stripe.lake import Lake
 from dlt_sources.stripe.sql import literal
 from dlt_sources.stripe.warehouse import (
+    AS_IT_IS,
     ROW_GROUP,
     SETTINGS,
     STORAGE_VERSION,
@@ -74,7 +75,7 @@ def rewritten(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     aside = warehouse.with_name(f".{warehouse.name}.new")
     for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
         leftover.unlink(missing_ok=True)
-    with duckdb.connect(config=SETTINGS) as connection:
+    with duckdb.connect(config=SETTINGS | AS_IT_IS) as connection:
         connection.execute(f"attach {literal(warehouse)} as warehouse")
         connection.execute("use warehouse")
         yield connection

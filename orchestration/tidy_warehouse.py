@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from dlt_sources.stripe.streams import DATASET
-from dlt_sources.stripe.warehouse import Warehouse, tables, tried_again, writing
+from dlt_sources.stripe.warehouse import AS_IT_IS, Warehouse, tables, tried_again, writing
 from orchestration.rewriting import rewritten
 
 #: Streams of which the models read the newest reading of each object and nothing older. Not
@@ -85,7 +85,7 @@ def forget_superseded(warehouse: Warehouse, *, before: datetime) -> dict[str, in
 
 def blocks(warehouse: Path) -> Blocks:
     """Return how large the file is and how much of it is unused."""
-    with duckdb.connect(str(warehouse)) as connection:
+    with duckdb.connect(str(warehouse), config=AS_IT_IS) as connection:
         connection.execute("checkpoint")
         row = connection.execute(
             "select block_size * total_blocks, block_size * free_blocks from pragma_database_size()"

@@ -61,6 +61,10 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "force_compression": "zstd",
 }
 
+AS_IT_IS: dict[str, str | bool | int | float | list[str]] = {"max_vacuum_tasks": 0}
+"""For whoever opens the file for another purpose than a load: otherwise the next checkpoint gathers
+the small row groups of all tables into large ones, and stores their objects unpacked."""
+
 
 def memory_for(files: Iterable[Path]) -> int:
     """Return the bytes of memory that a load of these Parquet files needs.
