@@ -13,6 +13,7 @@ more where others use them too) and milliseconds per account of each.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -104,6 +105,8 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=20)
     options = parser.parse_args()
     source = options.warehouse or Settings.from_environment().warehouse_path
+    if not source.exists():
+        sys.exit(f"There is no warehouse at {source}. Run `make demo`, or name one by --warehouse.")
     with tempfile.TemporaryDirectory(prefix="dashtray-publishing-") as scratch:
         warehouse, published = Path(scratch) / "warehouse.duckdb", Path(scratch) / "published"
         rows = copy_marts(source, warehouse, options.accounts, options.share)
