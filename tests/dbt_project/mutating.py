@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.dbt_manifest import project_fingerprint
 from tests.dbt_project.building import PROJECT, dbt, rows
 from tests.dbt_project.cases import CASES
 from tests.dbt_project.comparing import Comparison, compare
@@ -69,9 +70,12 @@ class Laboratory:
             rebuilt = mutation.rebuilt or file.stem
             selected = [f"{model}+,+metrics_daily" for model in rebuilt.split()]
             how = ["--full-refresh", "--select", *selected]
+            as_before = {}
             if mutation.later:
                 how = ["--select", "+metrics_daily"]
-            dbt(self.spoilt, "run", *how, project=self.project)
+                # Else the models would be seen to be others, and built whole.
+                as_before = {"DASHTRAY_CODE_FINGERPRINT": project_fingerprint(PROJECT)}
+            dbt(self.spoilt, "run", *how, project=self.project, environment=as_before)
             return self.compared(self.spoilt, mutation.case)
         finally:
             file.write_text(true)
