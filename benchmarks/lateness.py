@@ -157,8 +157,8 @@ def _print(engine: Engine, began: float, ended: float) -> None:
                 for name in ("created", "begun", "published")
             ]
             worst = max(worst, late[1])
-            at = datetime.fromtimestamp(due, UTC)
-            print(f"{row['tier']:<8}{at:>7%H:%M}{late[0]:>9.1f}{late[1]:>9.1f}{late[2]:>11.1f}")
+            at = f"{datetime.fromtimestamp(due, UTC):%H:%M}"
+            print(f"{row['tier']:<8}{at:>7}{late[0]:>9.1f}{late[1]:>9.1f}{late[2]:>11.1f}")
     print(f"the latest began to read {worst:.0f} s after its time")
 
 
