@@ -118,7 +118,7 @@ def prepared(cache: Path, shape: Shape, say: Callable[[str], None] = print) -> P
             say(f"{stream}: {objects:,} objects, then {changed:,} new or changed")
     raw = folder / "raw.duckdb"
     raw.unlink(missing_ok=True)
-    with writing(raw, memory=1 << 30) as connection:
+    with writing(raw, memory=2**30) as connection:
         create_raw_schema(connection)
         land(connection, folder / "first", first.read_at, shape, "1")
     for stream in STREAMS:

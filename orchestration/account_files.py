@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from dlt_sources.stripe.sql import literal
+from dlt_sources.stripe.sql import identifier, literal
 from orchestration.placing import put_in_place, second_name
 from orchestration.publish import ABOUT, MARTS_FILE, STORAGE_VERSION
 
@@ -42,7 +42,7 @@ class Mart:
     @property
     def quoted(self) -> str:
         """The name as SQL wants it."""
-        return '"' + self.name.replace('"', '""') + '"'
+        return identifier(self.name)
 
     @property
     def parquet(self) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from dlt_sources.stripe.sql import literal
+from dlt_sources.stripe.sql import identifier, literal
 from dlt_sources.stripe.warehouse import Warehouse, reading
 from orchestration.placing import BUILDS, KEPT, build_name, put_in_place
 
@@ -127,7 +127,7 @@ def _schema_version(columns: list[tuple[str, str, str]]) -> str:
 def _copy_table(
     connection: duckdb.DuckDBPyConnection, name: str, columns: list[str]
 ) -> PublishedTable:
-    quoted = '"' + name.replace('"', '""') + '"'
+    quoted = identifier(name)
     rows = f"from {MARTS_SCHEMA}.{quoted}{reading_order(columns)}"
     connection.execute(f"create table published.main.{quoted} as {rows}")
     row = connection.execute(f"select count(*) from published.main.{quoted}").fetchone()  # noqa: S608 - a quoted identifier

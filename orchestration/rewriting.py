@@ -7,16 +7,14 @@ lake's files are written anew one by one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import duckdb
 
 from dlt_sources.stripe.lake import Lake
-from dlt_sources.stripe.sql import literal
+from dlt_sources.stripe.sql import identifier, literal
 from dlt_sources.stripe.warehouse import (
     AS_IT_IS,
     ROW_GROUP,
@@ -26,6 +24,7 @@ from dlt_sources.stripe.warehouse import (
     tried_again,
 )
 from orchestration.lake_upkeep import forgetting
+from orchestration.publish import sync_to_disk
 
 _COLUMN = "account_id"
 
@@ -38,7 +37,7 @@ def tables_of_accounts(connection: duckdb.DuckDBPyConnection) -> list[str]:
         " where t.database_name = current_database() and c.column_name = ? order by all",
         [_COLUMN],
     ).fetchall()
-    return [f"{_quoted(schema)}.{_quoted(table)}" for schema, table in rows]
+    return [f"{identifier(schema)}.{identifier(table)}" for schema, table in rows]
 
 
 def delete_account(connection: duckdb.DuckDBPyConnection, account_id: str) -> int:
@@ -88,19 +87,7 @@ def rewritten(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("use memory")
         connection.execute("detach fresh")
         connection.execute("detach warehouse")
-    _sync_to_disk(aside)
+    sync_to_disk(aside)
     aside.replace(warehouse)
     warehouse.with_name(f"{warehouse.name}.wal").unlink(missing_ok=True)
-    _sync_to_disk(warehouse.parent)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _sync_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_to_disk(warehouse.parent)

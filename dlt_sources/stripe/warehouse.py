@@ -133,6 +133,8 @@ def writing(
             connection.execute(f"use {CATALOG}")
             yield connection
         return
+    # A lake has no row groups to gather; a file that is attached beside it stays as it is.
+    config |= AS_IT_IS
     config["temp_directory"] = tempfile.gettempdir()
     with warehouse.writers(alone=alone), duckdb.connect(config=config) as connection:
         warehouse.attach(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,10 @@ from orchestration.backup import warehouse_counts
 from orchestration.rewriting import rewritten
 from orchestration.tidy_warehouse import blocks
 from tests.dbt_project.building import dbt
-from tests.dbt_project.landing import create_raw_schema
+from tests.dbt_project.landing import Load, land
+from tests.dbt_project.objects import NOW, ago
+
+PRODUCTS = 17_000
 
 
 @pytest.fixture
@@ -21,18 +25,12 @@ def warehouse(tmp_path: Path) -> Path:
     """One load of two whole row groups of products, and one of a few."""
     path = tmp_path / "warehouse.duckdb"
     with writing(path) as connection:
-        create_raw_schema(connection)
-        for load_id, first, last in (("1", 0, 2 * ROW_GROUP), ("2", 2 * ROW_GROUP, 17_000)):
-            connection.execute(
-                "insert into raw_stripe.products select 'acct_1', 'prod_' || i, now(), now(), 1,"
-                " false, json_object('id', 'prod_' || i, 'name', repeat(md5(i::varchar), 50)), ?"
-                " from range(?, ?) t(i)",
-                [load_id, first, last],
-            )
-            connection.execute(
-                "insert into raw_stripe._dlt_loads values (?, 'stripe', 0, now(), 'test')",
-                [load_id],
-            )
+        for read_at, first, last in ((ago(1), 0, 2 * ROW_GROUP), (NOW, 2 * ROW_GROUP, PRODUCTS)):
+            products = [
+                {"id": f"prod_{number}", "name": sha256(b"%d" % number).hexdigest() * 25}
+                for number in range(first, last)
+            ]
+            land(connection, Load("acct_1", read_at, {"products": products}))
     return path
 
 
@@ -67,17 +65,16 @@ def rewrite(warehouse: Path) -> None:
     "use", [build, blocks, warehouse_counts, rewrite, load], ids=lambda use: use.__name__
 )
 def test_objects_stay_packed(warehouse: Path, use: Callable[[Path], object]) -> None:
-    rest = 17_000 - 2 * ROW_GROUP
-    assert packing(warehouse) == {
+    packed = {
         (0, ROW_GROUP, "ZSTD"),
         (1, ROW_GROUP, "ZSTD"),
-        (2, rest, "ZSTD"),
+        (2, PRODUCTS - 2 * ROW_GROUP, "ZSTD"),
     }
-    before = packing(warehouse)
+    assert packing(warehouse) == packed
     # As a process leaves it that was killed: the next to open the file writes everything into it.
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("pragma disable_checkpoint_on_shutdown")
         connection.execute("create table left_over as select 1 as one")
     assert warehouse.with_name("warehouse.duckdb.wal").exists()
     use(warehouse)
-    assert packing(warehouse) == before
+    assert packing(warehouse) == packed

@@ -101,7 +101,7 @@ def test_killed_it_leaves_a_whole_file_and_is_ended_by_the_next(
     if not child:
         try:
             if moment == "before the rename":
-                rewriting._sync_to_disk = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+                rewriting.sync_to_disk = lambda path: os.kill(os.getpid(), signal.SIGKILL)
             with rewritten(warehouse) as connection:
                 delete_account(connection, "acct_1")
                 if moment == "after the deletion":
