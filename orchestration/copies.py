@@ -241,9 +241,8 @@ def _recorded(connection: duckdb.DuckDBPyConnection, record: Path, layout: str) 
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     if record.exists():
         for account_id, mart, rows, value in connection.execute(
-            f"select account_id, mart, rows, hash from read_parquet({literal(record)})"  # noqa: S608
-            " where layout = ?",
-            [layout],
+            "select account_id, mart, rows, hash from read_parquet(?) where layout = ?",
+            [str(record), layout],
         ).fetchall():
             found[account_id][mart] = (rows, value)
     return found
